@@ -1,0 +1,103 @@
+"""What a flow can answer besides success. Each error carries facts; `triggers/problems.py` maps them to responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scoring.faults import Fault
+
+
+class VouchError(Exception):
+    """The base of every error that a caller is told about."""
+
+
+class InvalidDeal(VouchError):
+    """A deal that can't be scored as it stands; every fault is listed."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"{len(faults)} faults")
+        self.faults = tuple(faults)
+
+
+class InvalidRequest(VouchError):
+    """Any other request body or parameter that is wrong; every fault is listed."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"{len(faults)} faults")
+        self.faults = tuple(faults)
+
+
+class ForeignDeal(VouchError):
+    """A deal whose residency this region does not accept; `regions` maps those that do to their base URLs."""
+
+    def __init__(self, regions: dict[str, str]) -> None:
+        super().__init__("the deal belongs to another jurisdiction")
+        self.regions = regions
+
+
+class RecordTooLarge(VouchError):
+    """A deal whose record can't fit the ledger; refused before scoring."""
+
+
+class NotFound(VouchError):
+    """What was asked for is not here. `what` says which kind of thing."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"no such {what}")
+        self.what = what
+
+
+class NotAllowed(VouchError):
+    """The caller's roles don't allow this; `roles` are those that would."""
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        super().__init__(f"needs one of the roles {', '.join(roles)}")
+        self.roles = tuple(roles)
+
+
+class IdempotencyMismatch(VouchError):
+    """The same Idempotency-Key came with another body."""
+
+
+class IdempotencyRunning(VouchError):
+    """The first call with this Idempotency-Key is still under way."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("the first call is still running")
+        self.retry_after_s = retry_after_s
+
+
+class Superseded(VouchError):
+    """A conditional change met another generation than it expected."""
+
+
+class VersionWithdrawn(VouchError):
+    """A release names a version that was withdrawn, or meets a hold."""
+
+
+class LedgerUnavailable(VouchError):
+    """The record could not be written within its deadline; whether it was is unknown."""
+
+
+class LedgerBusy(VouchError):
+    """The ledger's queue is full: nothing was recorded."""
+
+
+class NotReady(VouchError):
+    """The region can't score yet; `reasons` say what it waits for."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+class LaneClosed(Exception):
+    """The lane of this record id takes no more records: mint a new id and build the record again. Never shown."""
+
+
+class AlreadyReserved(Exception):
+    """A reservation stands in the partition already: read it. Never shown."""
+
+
+class StorageFailed(Exception):
+    """The region's storage did not answer or refused; `unknown` is true where a write may have happened."""

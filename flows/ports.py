@@ -1,0 +1,96 @@
+"""What the flows need from outside, as small Protocols. `adapters/` implements them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from audit.records import Record
+from scoring.model import Model
+from scoring.policy import Policy
+from scoring.release import Release
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+
+class Ledger(Protocol):
+    """The region's append-only log of audit records (design section 4)."""
+
+    async def mint(self) -> UUID:
+        """A new record id (UUIDv7 whose last two bytes are this instance's lane in the current window).
+
+        Claims a lane where there is none. Raises LedgerUnavailable."""
+
+    async def append(self, record: Record) -> None:
+        """Return once the record is durable.
+
+        Raises LaneClosed (nothing written; mint anew), LedgerBusy (nothing written) or LedgerUnavailable (unknown).
+        """
+
+    async def find(self, record_id: UUID) -> Mapping[str, object] | None:
+        """The recorded event, or None. Raises StorageFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A promise that one record will stand for a key. Whether it was kept, the ledger knows."""
+
+    key: str
+    fingerprint: str
+    record_id: UUID
+    expires_at: datetime
+    etag: str = ""
+
+
+class Reservations(Protocol):
+    async def insert(self, partition: str, rows: Sequence[Reservation]) -> None:
+        """Insert all rows or none (insert-only). Raises AlreadyReserved or StorageFailed."""
+
+    async def read(self, partition: str) -> list[Reservation]:
+        """Every reservation of the partition, by key. Raises StorageFailed."""
+
+    async def replace(self, partition: str, row: Reservation) -> None:
+        """Take a reservation over (If-Match on `row.etag`). Raises Superseded or StorageFailed."""
+
+
+class ReleaseStore(Protocol):
+    """The rows that say what this region serves, one a model."""
+
+    async def read(self, model: str) -> Release | None:
+        """The row, or None where storage says that there is none. Raises StorageFailed."""
+
+    async def create(self, release: Release) -> None:
+        """Insert-only. Raises Superseded where a row stands, or StorageFailed."""
+
+    async def replace(self, release: Release, expected_generation: int) -> None:
+        """Change the row. Raises Superseded where its generation is another, or StorageFailed."""
+
+
+class Models(Protocol):
+    """The model versions that this instance holds in memory, verified."""
+
+    def names(self) -> Sequence[str]: ...
+
+    def versions(self, name: str) -> Sequence[str]:
+        """Oldest first; empty for an unknown name."""
+
+    def find(self, name: str, version: str) -> Model | None: ...
+
+
+class Policies(Protocol):
+    def find(self, policy: str) -> Policy | None:
+        """A policy by `name/version`."""
+
+
+class Entropy(Protocol):
+    def token_hex(self, size: int) -> str:
+        """`size` random bytes as hex."""

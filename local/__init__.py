@@ -1,0 +1,1 @@
+"""The local functions host and the local system. Never deployed."""

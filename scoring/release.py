@@ -1,0 +1,79 @@
+"""A release: what one region serves now, and which deals go to its candidate.
+
+A deal keeps its variant while the weight rises: the deal's bucket is a hash of the rollout and the deal's
+id, and the candidate takes the buckets below its weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+BUCKETS = 10_000
+
+
+class Variant(StrEnum):
+    STABLE = "stable"
+    CANDIDATE = "candidate"
+    PINNED = "pinned"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model version with the policy that judges its scores. `policy` reads `name/version`."""
+
+    version: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """`weight` is the candidate's share of live deals in percent, `shadow_share` (0.0 to 1.0) the share of
+    the others that the candidate scores unseen. `valid_until` ends the candidate when nobody renews it."""
+
+    model: str
+    stable: Target
+    generation: int = 0
+    candidate: Target | None = None
+    weight: int = 0
+    shadow_share: float = 0.0
+    rollout_id: str = ""
+    valid_until: datetime | None = None
+    withdrawn: tuple[str, ...] = ()
+    hold: str | None = None
+    change_id: str = ""
+
+    def candidate_at(self, now: datetime) -> Target | None:
+        """The candidate, unless its lease has run out or its version is withdrawn."""
+        candidate = self.candidate
+        if candidate is None or candidate.version in self.withdrawn:
+            return None
+        return candidate if self.valid_until is None or now < self.valid_until else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who scores a deal: the variant that answers, and the target that looks on, if any."""
+
+    variant: Variant
+    target: Target
+    shadow: Target | None = None
+
+
+def choose_target(release: Release, deal_id: str, now: datetime) -> Choice:
+    """Choose by the deal's bucket; the same deal gets the same answer on every instance."""
+    candidate = release.candidate_at(now)
+    if candidate is None:
+        return Choice(Variant.STABLE, release.stable)
+    if bucket_of(release.rollout_id, deal_id) < release.weight * BUCKETS // 100:
+        return Choice(Variant.CANDIDATE, candidate)
+    shadowed = bucket_of(f"{release.rollout_id}/shadow", deal_id) < release.shadow_share * BUCKETS
+    return Choice(Variant.STABLE, release.stable, candidate if shadowed else None)
+
+
+def bucket_of(rollout_id: str, deal_id: str) -> int:
+    """The deal's bucket in a rollout: uniform in 0..9999, by SHA-256."""
+    digest = hashlib.sha256(f"{rollout_id}\n{deal_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % BUCKETS
