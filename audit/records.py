@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from audit.canonical import canonical_json
@@ -25,6 +26,7 @@ class RecordType(StrEnum):
     DECISION_LABELLED = "vouch.decision.labelled.v1"
     DECISION_REVIEWED = "vouch.decision.reviewed.v1"
     RELEASE_CHANGED = "vouch.release.changed.v1"
+    RELEASE_SUPERSEDED = "vouch.release.superseded.v1"
     AUDIT_READ = "vouch.audit.read.v1"
 
 
@@ -66,3 +68,9 @@ def build_record(
 def digest_of(value: object) -> str:
     """SHA-256 over the canonical JSON of a value, as `sha256:<hex>`."""
     return f"sha256:{hashlib.sha256(canonical_json(value)).hexdigest()}"
+
+
+def digest_of_event(event: Mapping[str, Any]) -> str:
+    """The digest of a recorded event, recomputed from what it holds outside `personal`; an erased one has it too."""
+    data = {name: value for name, value in event["data"].items() if name != "personal"}
+    return digest_of({**event, "data": data})

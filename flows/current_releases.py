@@ -1,0 +1,111 @@
+"""The releases this instance serves by, kept in memory and refreshed in the background.
+
+A release older than `MAX_AGE_S` is read again before it is used, waiting `READ_WAIT_S` at most; failing that the
+last known one serves and says that it is stale. Where storage says that there is no row yet, the region's initial
+release is written insert-only, so that a new region comes up by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flows.errors import NotFound, NotReady, StorageFailed, Superseded
+from flows.ports import Clock, ReleaseStore
+from scoring.release import Release
+
+MAX_AGE_S = 10.0
+REFRESH_S = 5.0
+READ_WAIT_S = 0.2
+
+logger = logging.getLogger("vouch.releases")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A release and whether it is older than it should be."""
+
+    release: Release
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    release: Release | None
+    read_at: float
+
+
+class CurrentReleases:
+    """`initial` holds, by model, the release of a region that has never had one."""
+
+    def __init__(self, store: ReleaseStore, clock: Clock, initial: Mapping[str, Release]) -> None:
+        self._store = store
+        self._clock = clock
+        self._initial = initial
+        self._known: dict[str, _Known] = {}
+        self._reads: dict[str, asyncio.Task[None]] = {}
+
+    def known(self, model: str) -> Release | None:
+        """What is in memory, however old."""
+        known = self._known.get(model)
+        return known.release if known else None
+
+    def is_stale(self, model: str) -> bool:
+        known = self._known.get(model)
+        return known is None or self._clock.monotonic() - known.read_at > MAX_AGE_S
+
+    async def current(self, model: str) -> Serving:
+        """The release to serve by. Raises NotFound (no release of that model) or NotReady (none can be read)."""
+        if self.is_stale(model):
+            await asyncio.wait({self._start_read(model)}, timeout=READ_WAIT_S)
+        known = self._known.get(model)
+        if known is None:
+            raise NotReady([f"the release of {model} can't be read"])
+        if known.release is None:
+            raise NotFound("release")
+        return Serving(known.release, self.is_stale(model))
+
+    async def refresh_forever(self) -> None:
+        """Refresh every known model, every `REFRESH_S`; ends only by cancellation."""
+        while True:
+            for model in {*self._initial, *self._known}:
+                await asyncio.wait({self._start_read(model)})
+            await asyncio.sleep(REFRESH_S)
+
+    def adopt(self, release: Release) -> None:
+        """Serve by a release just written."""
+        known = self.known(release.model)
+        if known is None or known.generation <= release.generation:
+            self._known[release.model] = _Known(release, self._clock.monotonic())
+
+    def _start_read(self, model: str) -> asyncio.Task[None]:
+        """One read a model at a time, shared by all who wait for it."""
+        task = self._reads.get(model)
+        if task is None or task.done():
+            task = self._reads[model] = asyncio.create_task(self._read(model))
+        return task
+
+    async def _read(self, model: str) -> None:
+        started = self._clock.monotonic()
+        try:
+            release = await self._store.read(model) or await self._create_initial(model)
+        except StorageFailed as error:
+            logger.warning("The release of %s could not be read (%s); the last known one serves.", model, error)
+            return
+        if release is None:
+            self._known[model] = _Known(None, started)
+        else:
+            self.adopt(release)
+            self._known[model] = _Known(self.known(model), started)
+
+    async def _create_initial(self, model: str) -> Release | None:
+        initial = self._initial.get(model)
+        if initial is None:
+            return None
+        try:
+            await self._store.create(initial)
+        except Superseded:
+            return await self._store.read(model)
+        return initial

@@ -1,0 +1,31 @@
+"""Record what a deal turned out to be. The same label twice is one record."""
+
+from __future__ import annotations
+
+from audit.records import RecordType
+from flows.calls import Call
+from flows.decisions import find_decision, labels_of
+from flows.idempotency import Idempotency
+from flows.ports import Ledger
+from flows.write_record import Note, Noted, WriteRecord
+
+
+class RecordLabel:
+    def __init__(self, ledger: Ledger, idempotency: Idempotency, write: WriteRecord) -> None:
+        self._ledger = ledger
+        self._idempotency = idempotency
+        self._write = write
+
+    async def __call__(self, call: Call, decision_id: str, label: str, source: str, labelled_at: str) -> Noted:
+        """`label` is `fraud` or `genuine`, `source` who found out, `labelled_at` RFC 3339. Raises NotFound."""
+        decision = await find_decision(self._ledger, decision_id)
+        data = {
+            "decision_id": decision["id"],
+            "label": label,
+            "source": source,
+            "labelled_at": labelled_at,
+            "caller": call.caller.id,
+            "request_id": call.request_id,
+        }
+        key = self._idempotency.digest(label, source, labelled_at)
+        return await self._write.once(Note(RecordType.DECISION_LABELLED, data, {}), labels_of(decision), key)

@@ -1,0 +1,64 @@
+"""The regions and whose deals each accepts: `regions.json`, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class InvalidRegions(ValueError):
+    """`regions.json` can't be obeyed; the message says which entry and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One region. `residencies` are the ISO 3166-1 alpha-2 countries whose deals it may score."""
+
+    name: str
+    jurisdiction: str
+    residencies: frozenset[str]
+    base_url: str
+    pair: str | None = None
+    witness: str | None = None
+    control: bool = False
+
+
+def parse_regions(document: object) -> Mapping[str, Region]:
+    """Read the decoded `regions.json`. Raises InvalidRegions with the entry and the fault."""
+    if not isinstance(document, dict) or not document:
+        raise InvalidRegions("regions.json must be an object with one entry a region")
+    regions = {name: _parse_region(name, entry) for name, entry in document.items()}
+    for region in regions.values():
+        for other in (region.pair, region.witness):
+            if other is not None and other not in regions:
+                raise InvalidRegions(f"{region.name}: names {other}, which is no region")
+    return regions
+
+
+def _parse_region(name: str, entry: object) -> Region:
+    if not isinstance(entry, dict):
+        raise InvalidRegions(f"{name}: must be an object")
+    known = {"jurisdiction", "residencies", "base_url", "pair", "witness", "control"}
+    unknown = sorted(entry.keys() - known)
+    if unknown:
+        raise InvalidRegions(f"{name}: unknown field {unknown[0]}")
+    residencies = entry.get("residencies")
+    if not isinstance(residencies, list) or not all(isinstance(country, str) for country in residencies):
+        raise InvalidRegions(f"{name}: residencies must be a list of country codes")
+    for field in ("jurisdiction", "base_url"):
+        if not isinstance(entry.get(field), str):
+            raise InvalidRegions(f"{name}: {field} must be a string")
+    return Region(
+        name=name,
+        jurisdiction=entry["jurisdiction"],
+        residencies=frozenset(residencies),
+        base_url=entry["base_url"].rstrip("/"),
+        pair=entry.get("pair"),
+        witness=entry.get("witness"),
+        control=entry.get("control") is True,
+    )
+
+
+def accepting_regions(regions: Mapping[str, Region], country: str) -> dict[str, str]:
+    """The base URLs of the regions that accept deals of a country, by name."""
+    return {region.name: region.base_url for region in regions.values() if country in region.residencies}

@@ -1,0 +1,69 @@
+"""The terms of a request: which versions of a model stand to judge its deals now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.current_releases import CurrentReleases, Serving
+from flows.errors import InvalidDeal, NotFound, NotReady, VersionWithdrawn, VouchError
+from flows.ports import Models, Policies
+from scoring.faults import Fault
+from scoring.model import Model
+from scoring.policy import Policy
+from scoring.release import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A model version with the policy that judges its scores."""
+
+    model: Model
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`judge` answers (stable, or the pinned version); `candidate` may answer or look on."""
+
+    serving: Serving
+    judge: Judge
+    candidate: Judge | None
+    is_pinned: bool = False
+
+
+class FindTerms:
+    """Looks the terms up in memory; storage is read only where the release in memory is too old."""
+
+    def __init__(self, models: Models, policies: Policies, releases: CurrentReleases) -> None:
+        self._models = models
+        self._policies = policies
+        self._releases = releases
+
+    async def __call__(self, model: str, pinned_version: str | None) -> Terms | VouchError:
+        """The terms, or the error that is the answer to every deal of that model."""
+        if not self._models.versions(model):
+            return InvalidDeal([Fault("/model", f"No such model: {model}. GET /api/v1/models lists those there are.")])
+        try:
+            serving = await self._releases.current(model)
+        except NotFound:
+            return InvalidDeal([Fault("/model", f"{model} is not released in this region.")])
+        except NotReady as error:
+            return error
+        return self._resolve(serving, pinned_version)
+
+    def _resolve(self, serving: Serving, pinned_version: str | None) -> Terms | VouchError:
+        release = serving.release
+        if pinned_version in release.withdrawn:
+            return VersionWithdrawn(f"{release.model} {pinned_version} was withdrawn")
+        judge = self._judge(release.model, Target(pinned_version or release.stable.version, release.stable.policy))
+        if judge is None:
+            if pinned_version is not None:
+                return NotFound("model version")
+            return NotReady([f"{release.model} {release.stable.version} with {release.stable.policy} is not loaded"])
+        candidate = self._judge(release.model, release.candidate) if release.candidate else None
+        return Terms(serving, judge, candidate, pinned_version is not None)
+
+    def _judge(self, model: str, target: Target) -> Judge | None:
+        version = self._models.find(model, target.version)
+        policy = self._policies.find(target.policy)
+        return Judge(version, policy) if version and policy else None
