@@ -1,0 +1,158 @@
+"""Settings, read once from the environment. Every fault is told at once, by its variable's name.
+
+`docs/settings.md` says the same to people, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from scoring.release import Release, Target
+
+T = TypeVar("T")
+APP_FOLDER = Path(__file__).resolve().parent.parent
+
+
+class InvalidSettings(ValueError):
+    """Settings that can't be obeyed; the message lists every variable and its fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one region's app is told. Seconds are in names; a secret never leaves its field."""
+
+    region: str
+    regions_file: Path
+    storage_connection: str
+    tables_url: str
+    blobs_url: str
+    managed_identity_client_id: str
+    issuer: str
+    jwks_url: str
+    audience: str
+    hmac_key: bytes
+    default_model: str
+    initial_releases: Mapping[str, Release]
+    window_s: int
+    write_deadline_s: float
+    idempotency_lease_s: float
+    queue_limit: int
+    residency_required: bool
+    models_folder: Path
+    policies_folder: Path
+    in_azure: bool
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises InvalidSettings."""
+    reader = _Reader(environ)
+    region = reader.text("VOUCH_REGION")
+    settings = Settings(
+        region=region,
+        regions_file=reader.path("VOUCH_REGIONS_FILE", APP_FOLDER / "regions.json"),
+        storage_connection=reader.text("VOUCH_STORAGE_CONNECTION", ""),
+        tables_url=reader.text("VOUCH_TABLES_URL", ""),
+        blobs_url=reader.text("VOUCH_BLOBS_URL", ""),
+        managed_identity_client_id=reader.text("VOUCH_MANAGED_IDENTITY_CLIENT_ID", ""),
+        issuer=reader.text("VOUCH_ISSUER"),
+        jwks_url=reader.text("VOUCH_JWKS_URL"),
+        audience=reader.text("VOUCH_AUDIENCE", f"api://vouch-{region}"),
+        hmac_key=reader.parsed("VOUCH_HMAC_KEY", parse_hmac_key, None),
+        default_model=reader.text("VOUCH_DEFAULT_MODEL", "deal-fraud"),
+        initial_releases=reader.parsed("VOUCH_INITIAL_RELEASES", parse_initial_releases, "deal-fraud=1.0.0@standard/1"),
+        window_s=reader.parsed("VOUCH_WINDOW_S", _positive_int, "3600"),
+        write_deadline_s=reader.parsed("VOUCH_WRITE_DEADLINE_S", _positive_float, "4"),
+        idempotency_lease_s=reader.parsed("VOUCH_IDEMPOTENCY_LEASE_S", _positive_float, "45"),
+        queue_limit=reader.parsed("VOUCH_QUEUE_LIMIT", _positive_int, "4000"),
+        residency_required=reader.parsed("VOUCH_RESIDENCY_REQUIRED", _boolean, "false"),
+        models_folder=reader.path("VOUCH_MODELS_FOLDER", APP_FOLDER / "model_artifacts"),
+        policies_folder=reader.path("VOUCH_POLICIES_FOLDER", APP_FOLDER / "policies"),
+        in_azure="WEBSITE_INSTANCE_ID" in environ,
+    )
+    reader.check_storage(settings)
+    reader.raise_faults()
+    return settings
+
+
+def parse_hmac_key(text: str) -> bytes:
+    """A secret of at least 32 bytes, in hex."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        raise ValueError("must be hex") from None
+    if len(key) < 32:
+        raise ValueError("must be at least 32 bytes in hex (64 digits)")
+    return key
+
+
+def parse_initial_releases(text: str) -> dict[str, Release]:
+    """`model=version@policy/version`, more of them parted by commas."""
+    releases = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        model, _, target = entry.partition("=")
+        version, _, policy = target.partition("@")
+        if not model or not version or "/" not in policy:
+            raise ValueError(f"{entry!r} must read model=version@policy/version")
+        releases[model] = Release(model=model, stable=Target(version, policy), generation=1)
+    return releases
+
+
+def _positive_int(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        raise ValueError("must be a whole number above 0")
+    return int(text)
+
+
+def _positive_float(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("must be a number") from None
+    if not 0 < number < 1e9:
+        raise ValueError("must be a number above 0")
+    return number
+
+
+def _boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+class _Reader:
+    """Reads variables and gathers their faults."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._faults: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._environ.get(name) or default
+        if value is None:
+            self._faults.append(f"{name}: is required")
+            return ""
+        return value
+
+    def path(self, name: str, default: Path) -> Path:
+        return Path(self.text(name, str(default)))
+
+    def parsed(self, name: str, parse: Callable[[str], T], default: str | None) -> T:
+        try:
+            return parse(self.text(name, default))
+        except ValueError as error:
+            if name in self._environ or default is not None:
+                self._faults.append(f"{name}: {error}")
+            return cast("T", None)  # never seen: a fault raises before the settings are handed out
+
+    def check_storage(self, settings: Settings) -> None:
+        if bool(settings.storage_connection) == bool(settings.tables_url and settings.blobs_url):
+            self._faults.append("set either VOUCH_STORAGE_CONNECTION, or VOUCH_TABLES_URL and VOUCH_BLOBS_URL")
+        if settings.in_azure and settings.storage_connection:
+            self._faults.append("VOUCH_STORAGE_CONNECTION: is for local use; in Azure the managed identity is used")
+
+    def raise_faults(self) -> None:
+        if self._faults:
+            raise InvalidSettings("; ".join(self._faults) + ". See docs/settings.md.")

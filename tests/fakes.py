@@ -1,0 +1,191 @@
+"""Little real implementations of the ports, in memory, that can be told to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from audit.records import Record
+from flows.errors import AlreadyReserved, StorageFailed, Superseded
+from flows.ports import Reservation
+from scoring.faults import Fault
+from scoring.features import EncodedRow, Feature, Kind
+from scoring.policy import Policy
+from scoring.release import Release
+
+
+class FakeClock:
+    """Stands still until it is told to move."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 23, 21, 0, 0, tzinfo=UTC)
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+class CountingEntropy:
+    """A different salt each time, the same ones every run."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def token_hex(self, size: int) -> str:
+        self.count += 1
+        return f"{self.count:0{size * 2}x}"
+
+
+@dataclass
+class MemoryLedger:
+    """`failures` are raised by the next appends, in order; None lets one through."""
+
+    records: dict[UUID, Record] = field(default_factory=dict)
+    failures: list[Exception | None] = field(default_factory=list)
+    read_failure: Exception | None = None
+    minted: list[UUID] = field(default_factory=list)
+
+    async def mint(self) -> UUID:
+        self.minted.append(uuid4())
+        return self.minted[-1]
+
+    async def append(self, record: Record) -> None:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        assert record.record_id not in self.records, "an id was appended twice"
+        self.records[record.record_id] = record
+
+    async def find(self, record_id: UUID) -> Mapping[str, object] | None:
+        if self.read_failure is not None:
+            raise self.read_failure
+        record = self.records.get(record_id)
+        return record.event if record else None
+
+    def events(self, kind: str) -> list[Mapping[str, Any]]:
+        return [record.event for record in self.records.values() if record.event["type"] == kind]
+
+
+@dataclass
+class MemoryReservations:
+    rows: dict[str, dict[str, Reservation]] = field(default_factory=dict)
+    failure: StorageFailed | None = None
+
+    async def insert(self, partition: str, rows: Sequence[Reservation]) -> None:
+        self._fail()
+        standing = self.rows.setdefault(partition, {})
+        if any(row.key in standing for row in rows):
+            raise AlreadyReserved
+        standing.update({row.key: replace(row, etag=str(uuid4())) for row in rows})
+
+    async def read(self, partition: str) -> list[Reservation]:
+        self._fail()
+        return [row for _, row in sorted(self.rows.get(partition, {}).items())]
+
+    async def replace(self, partition: str, row: Reservation) -> None:
+        self._fail()
+        if self.rows[partition][row.key].etag != row.etag:
+            raise Superseded
+        self.rows[partition][row.key] = replace(row, etag=str(uuid4()))
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@dataclass
+class MemoryReleases:
+    rows: dict[str, Release] = field(default_factory=dict)
+    failure: StorageFailed | None = None
+    reads: int = 0
+
+    async def read(self, model: str) -> Release | None:
+        self.reads += 1
+        self._fail()
+        return self.rows.get(model)
+
+    async def create(self, release: Release) -> None:
+        self._fail()
+        if release.model in self.rows:
+            raise Superseded
+        self.rows[release.model] = release
+
+    async def replace(self, release: Release, expected_generation: int) -> None:
+        self._fail()
+        if self.rows[release.model].generation != expected_generation:
+            raise Superseded
+        self.rows[release.model] = release
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+class RuleModel:
+    """A model that is a rule: the score is the feature `amount` divided by 1,000. `broken` makes it fail."""
+
+    def __init__(self, version: str, shift: float = 0.0) -> None:
+        self.name = "deal-fraud"
+        self.version = version
+        self.digest = f"sha256:{version}"
+        self.manifest: Mapping[str, object] = {"name": self.name, "version": version}
+        self.features = (Feature(name="amount", kind=Kind.NUMERIC), Feature(name="age", kind=Kind.NUMERIC))
+        self.golden: tuple[Mapping[str, object], ...] = ()
+        self.broken = False
+        self.calls: list[int] = []
+        self._shift = shift
+
+    def encode(self, features: Mapping[str, object]) -> tuple[EncodedRow, list[Fault]]:
+        unknown = [name for name in features if name not in {"amount", "age"}]
+        faults = [Fault(f"/features/{name}", "Unknown feature.") for name in unknown]
+        values = tuple(float(str(features.get(name, "nan"))) for name in ("amount", "age"))
+        imputed = tuple(name for name in ("amount", "age") if name not in features)
+        return EncodedRow(values=values, imputed=imputed), faults
+
+    def score(self, row: Sequence[float]) -> float:
+        return self.score_many([row])[0]
+
+    def score_many(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        self.calls.append(len(rows))
+        if self.broken:
+            raise RuntimeError("the model broke")
+        return [min(1.0, row[0] / 1000 + self._shift) for row in rows]
+
+    def contributions(self, row: Sequence[float]) -> tuple[float, ...]:
+        if self.broken:
+            raise RuntimeError("the model broke")
+        return (row[0] / 1000, -0.01, -2.0)
+
+    def risk_score(self, score: float) -> int:
+        return round(score * 1000)
+
+
+@dataclass
+class MemoryModels:
+    held: list[RuleModel]
+
+    def names(self) -> Sequence[str]:
+        return sorted({model.name for model in self.held})
+
+    def versions(self, name: str) -> Sequence[str]:
+        return [model.version for model in self.held if model.name == name]
+
+    def find(self, name: str, version: str) -> Any:
+        return next((m for m in self.held if m.name == name and m.version == version), None)
+
+
+class OnePolicy:
+    """Review from 500, decline from 800."""
+
+    def find(self, policy: str) -> Policy | None:
+        return Policy("standard", "1", review_from=500, decline_from=800) if policy == "standard/1" else None

@@ -1,0 +1,77 @@
+"""Settings: every fault at once, by its variable's name, and the documentation says the same as the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.env_settings import APP_FOLDER, InvalidSettings, read_settings
+from scoring.release import Release, Target
+
+SOUND = {
+    "VOUCH_REGION": "westeurope",
+    "VOUCH_STORAGE_CONNECTION": "UseDevelopmentStorage=true",
+    "VOUCH_ISSUER": "http://127.0.0.1:7070",
+    "VOUCH_JWKS_URL": "http://127.0.0.1:7070/jwks",
+    "VOUCH_HMAC_KEY": "ab" * 32,
+}
+
+
+def test_settings_with_only_the_required_ones_take_the_defaults() -> None:
+    settings = read_settings(SOUND)
+    assert settings.audience == "api://vouch-westeurope"
+    assert settings.window_s == 3600
+    assert settings.initial_releases == {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)}
+
+
+def test_settings_that_are_missing_are_all_named() -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        read_settings({})
+    for name in ("VOUCH_REGION", "VOUCH_ISSUER", "VOUCH_JWKS_URL", "VOUCH_HMAC_KEY", "VOUCH_STORAGE_CONNECTION"):
+        assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("VOUCH_HMAC_KEY", "zz", "hex"),
+        ("VOUCH_HMAC_KEY", "abcd", "32 bytes"),
+        ("VOUCH_WINDOW_S", "0", "above 0"),
+        ("VOUCH_WINDOW_S", "1.5", "whole"),
+        ("VOUCH_WRITE_DEADLINE_S", "nan", "above 0"),
+        ("VOUCH_WRITE_DEADLINE_S", "soon", "number"),
+        ("VOUCH_RESIDENCY_REQUIRED", "yes", "true or false"),
+        ("VOUCH_INITIAL_RELEASES", "deal-fraud=1.0.0", "model=version@policy/version"),
+    ],
+)
+def test_setting_that_is_wrong_is_named_with_its_fault(name: str, value: str, says: str) -> None:
+    with pytest.raises(InvalidSettings, match=name) as caught:
+        read_settings({**SOUND, name: value})
+    assert says in str(caught.value)
+
+
+def test_secret_that_is_wrong_is_not_shown() -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        read_settings({**SOUND, "VOUCH_HMAC_KEY": "not-hex-but-secret"})
+    assert "not-hex-but-secret" not in str(caught.value)
+
+
+def test_connection_string_in_azure_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="managed identity"):
+        read_settings({**SOUND, "WEBSITE_INSTANCE_ID": "1"})
+
+
+def test_storage_given_both_ways_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="either"):
+        read_settings({**SOUND, "VOUCH_TABLES_URL": "https://t", "VOUCH_BLOBS_URL": "https://b"})
+
+
+def test_settings_read_and_settings_documented_are_the_same() -> None:
+    code = (APP_FOLDER / "adapters" / "env_settings.py").read_text()
+    page = Path(APP_FOLDER / "docs" / "settings.md").read_text()
+    read = set(re.findall(r'reader\.\w+\(\s*"(VOUCH_\w+)"', code))
+    documented = set(re.findall(r"^\| `(VOUCH_\w+)`", page, re.MULTILINE))
+    assert read == documented
+    assert len(read) > 15

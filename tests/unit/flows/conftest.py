@@ -1,0 +1,77 @@
+"""One region composed over fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from flows.admit_deal import Residency
+from flows.calls import Call, Caller
+from flows.change_release import ChangeRelease
+from flows.current_releases import CurrentReleases
+from flows.decide_deals import Answer, Asked, DecideDeals
+from flows.idempotency import Idempotency
+from flows.read_decision import ReadDecision
+from flows.record_label import RecordLabel
+from flows.record_review import RecordReview
+from flows.regions import Region
+from flows.terms import FindTerms
+from flows.write_record import WriteRecord
+from scoring.release import Release, Target
+from tests.fakes import (
+    CountingEntropy,
+    FakeClock,
+    MemoryLedger,
+    MemoryModels,
+    MemoryReleases,
+    MemoryReservations,
+    OnePolicy,
+    RuleModel,
+)
+
+EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
+AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example")
+STABLE = Release("deal-fraud", Target("1.0.0", "standard/1"), generation=1)
+CALL = Call(Caller("deal-system", frozenset({"scorer"})), "deals:score", "request-1", "00-1-2-01", 1000.0)
+
+
+@dataclass
+class Stage:
+    """The fakes and the flows over them."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    reservations: MemoryReservations = field(default_factory=MemoryReservations)
+    store: MemoryReleases = field(default_factory=lambda: MemoryReleases({"deal-fraud": STABLE}))
+    stable: RuleModel = field(default_factory=lambda: RuleModel("1.0.0"))
+    candidate: RuleModel = field(default_factory=lambda: RuleModel("1.1.0", shift=0.4))
+    residency_required: bool = False
+
+    def __post_init__(self) -> None:
+        entropy = CountingEntropy()
+        models = MemoryModels([self.stable, self.candidate])
+        self.idempotency = Idempotency(self.reservations, self.ledger, self.clock, b"k" * 32, lease_s=45)
+        self.releases = CurrentReleases(self.store, self.clock, {"deal-fraud": STABLE})
+        write = WriteRecord("westeurope", self.ledger, self.idempotency, self.clock, entropy)
+        residency = Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA}, self.residency_required)
+        terms = FindTerms(models, OnePolicy(), self.releases)
+        self.decide = DecideDeals(residency, "deal-fraud", terms, self.ledger, self.idempotency, self.clock, entropy)
+        self.read_decision = ReadDecision(self.ledger, self.reservations, write)
+        self.record_label = RecordLabel(self.ledger, self.idempotency, write)
+        self.record_review = RecordReview(self.ledger, self.idempotency, write)
+        self.change_release = ChangeRelease(self.store, models, OnePolicy(), self.releases, write)
+
+    async def one(self, payload: object, **asked: object) -> Answer:
+        """Decide one deal."""
+        return (await self.decide(CALL, Asked([payload], **asked)))[0]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def deal(deal_id: str = "D-1", amount: float = 100, **more: object) -> dict[str, object]:
+    """A deal as its JSON decodes."""
+    return {"deal_id": deal_id, "features": {"amount": amount, "age": 40}, **more}
