@@ -2,7 +2,8 @@
 
 Everything that says something about a person lies in `data.personal`. The record's digest is SHA-256 over the
 canonical JSON (RFC 8785) of the rest, which holds a salted commitment to `personal`: SHA-256 over the canonical
-JSON of `personal`, whose own `salt` makes it unguessable and goes when `personal` goes.
+JSON of `personal`, whose own `salt` makes it unguessable and goes when `personal` goes. What the ledger keeps is the
+canonical JSON of the whole event, so that the digest can be computed again from what is read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from audit.canonical import canonical_json
+from audit.canonical import Canonical, canonical_json
 from audit.counters import Tally
 
 SALT_BYTES = 16
@@ -32,12 +33,14 @@ class RecordType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One audit record: the CloudEvent, its digest (`sha256:<hex>`) and what it adds to its lane's counters."""
+    """One audit record: the CloudEvent, its digest (`sha256:<hex>`), what it adds to its lane's counters, and the
+    canonical JSON of the event, which is what the ledger keeps."""
 
     record_id: UUID
     event: Mapping[str, object]
     digest: str
     tally: Tally
+    encoded: bytes
 
 
 def build_record(
@@ -52,25 +55,32 @@ def build_record(
 ) -> Record:
     """Build a record. `time` is RFC 3339 UTC, `salt` 16 random bytes in hex; `data` holds nothing personal."""
     sealed_away = {"salt": salt, **personal}
-    rest = {
+    personal_json = canonical_json(sealed_away)
+    envelope = {
         "specversion": "1.0",
         "id": str(record_id),
         "source": f"/regions/{region}",
         "type": kind.value,
         "time": time,
         "datacontenttype": "application/json",
-        "data": {**data, "personal_commitment": digest_of(sealed_away)},
     }
-    event = {**rest, "data": {**rest["data"], "personal": sealed_away}}  # type: ignore[dict-item]
-    return Record(record_id, event, digest_of(rest), tally)
+    committed = {**data, "personal_commitment": _sha256(personal_json)}
+    digest = digest_of({**envelope, "data": committed})
+    encoded = canonical_json({**envelope, "data": {**committed, "personal": Canonical(personal_json)}})
+    event = {**envelope, "data": {**committed, "personal": sealed_away}}
+    return Record(record_id, event, digest, tally, encoded)
+
+
+def digest_of_event(event: Mapping[str, Any]) -> str:
+    """The digest of a recorded event, whether or not it still has its `personal`."""
+    data = {key: value for key, value in event["data"].items() if key != "personal"}
+    return digest_of({**event, "data": data})
 
 
 def digest_of(value: object) -> str:
     """SHA-256 over the canonical JSON of a value, as `sha256:<hex>`."""
-    return f"sha256:{hashlib.sha256(canonical_json(value)).hexdigest()}"
+    return _sha256(canonical_json(value))
 
 
-def digest_of_event(event: Mapping[str, Any]) -> str:
-    """The digest of a recorded event, recomputed from what it holds outside `personal`; an erased one has it too."""
-    data = {name: value for name, value in event["data"].items() if name != "personal"}
-    return digest_of({**event, "data": data})
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
