@@ -1,0 +1,120 @@
+"""The manifest: what a model bundle says about itself, and what pins its other files.
+
+`manifest.schema.json` is its JSON Schema, enforced where bundles are made. Where they are loaded, msgspec checks the
+types (it is deployed, a schema validator is not), and `find_faults` what types can't say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from scoring.calibration import Calibration
+from scoring.features import Feature, Kind
+from scoring.histograms import Histogram
+
+FORMAT = "vouch-model/1"
+FILE_NAME = "manifest.json"
+MODEL_FILE, GOLDEN_FILE, CARD_FILE = "model.txt", "golden.jsonl", "CARD.md"
+BUNDLE_FILES = (MODEL_FILE, GOLDEN_FILE, CARD_FILE)
+
+
+class InvalidManifest(ValueError):
+    """A manifest that can't be trusted; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """`sha256` is 64 hex digits."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How the training deals (`rows` of them) lay: every feature, the score and the risk score."""
+
+    rows: int
+    features: Mapping[str, Histogram]
+    score: Histogram
+    risk_score: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    format: str
+    name: str
+    version: str
+    created_at: str
+    files: Mapping[str, FileEntry]
+    features: tuple[Feature, ...]
+    calibration: Calibration
+    reference: Reference
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    description: str = ""
+
+
+def parse_manifest(content: bytes) -> tuple[Manifest, Mapping[str, object]]:
+    """The manifest, and its document as it stands. Raises InvalidManifest."""
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+        document = msgspec.json.decode(content, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidManifest(str(error)) from error
+    faults = list(find_faults(manifest))
+    if faults:
+        raise InvalidManifest("; ".join(faults))
+    return manifest, document
+
+
+def find_faults(manifest: Manifest) -> Iterator[str]:
+    """What is wrong in a manifest whose types are right."""
+    if manifest.format != FORMAT:
+        yield f"format: is {manifest.format!r}, this version of Vouch reads {FORMAT!r}"
+    if set(manifest.files) != set(BUNDLE_FILES):
+        yield f"files: must list {', '.join(BUNDLE_FILES)}"
+    names = [feature.name for feature in manifest.features]
+    if not names or len(set(names)) != len(names):
+        yield "features: must be at least one, each with a name of its own"
+    if set(manifest.reference.features) != set(names):
+        yield "reference.features: must hold exactly the features"
+    yield from (f"calibration: {fault}" for fault in manifest.calibration.faults())
+    for feature in manifest.features:
+        yield from (f"features.{feature.name}: {fault}" for fault in find_feature_faults(feature))
+    for name, histogram in _histograms(manifest.reference):
+        yield from (f"reference.{name}: {fault}" for fault in histogram.faults())
+
+
+def _histograms(reference: Reference) -> Iterator[tuple[str, Histogram]]:
+    yield "score", reference.score
+    yield "risk_score", reference.risk_score
+    yield from reference.features.items()
+
+
+def find_feature_faults(feature: Feature) -> Iterator[str]:
+    """What is wrong in one feature whose types are right."""
+    categorical = feature.kind is Kind.CATEGORICAL
+    if bool(feature.categories) != categorical:
+        yield "categories are for categorical features, which need them"
+    if len(set(feature.categories)) != len(feature.categories):
+        yield "a category stands there twice"
+    if len({type(category) for category in feature.categories}) > 1:
+        yield "categories must be all strings or all whole numbers"
+    if feature.codes and len(feature.codes) != len(feature.categories):
+        yield "there must be as many codes as categories"
+    if any(code < 0 for code in feature.codes) or len(set(feature.codes)) != len(feature.codes):
+        yield "codes must be different whole numbers from 0"
+    limits = (feature.minimum, feature.maximum, feature.training_minimum, feature.training_maximum)
+    if feature.kind is not Kind.NUMERIC and any(limit is not None for limit in limits):
+        yield "only numeric features have limits"
+    if _is_empty(feature.minimum, feature.maximum) or _is_empty(feature.training_minimum, feature.training_maximum):
+        yield "a minimum lies above its maximum"
+
+
+def _is_empty(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and low > high
