@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flows.errors import ForeignDeal, InvalidDeal, VouchError
+from audit.lanes import fits_ledger
+from flows.errors import ForeignDeal, InvalidDeal, RecordTooLarge, VouchError
 from flows.regions import Region, accepting_regions
 from flows.terms import Terms
 from scoring.deals import Deal
 from scoring.faults import Fault
 from scoring.features import EncodedRow
 from scoring.release import Choice, Variant, choose_target
+
+SURELY_FITS_CHARACTERS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ def admit_deal(
     row, feature_faults = terms.judge.model.encode(deal.features)
     if faults or feature_faults:
         return InvalidDeal([*faults, *feature_faults])
+    if not _fits_ledger(deal):
+        return RecordTooLarge("the deal's record would be larger than the ledger takes")
     return Admitted(index, deal, terms, _choose(terms, deal, now), row, _residency_data(deal, residency))
 
 
@@ -85,3 +90,10 @@ def _residency_data(deal: Deal, residency: Residency) -> Mapping[str, object]:
         "country": deal.residency,
         "assumed": deal.residency is None,
     }
+
+
+def _fits_ledger(deal: Deal) -> bool:
+    """Whether its record will fit; the exact look is taken only at deals that are large."""
+    if sum(len(name) + len(str(value)) for name, value in deal.features.items()) < SURELY_FITS_CHARACTERS:
+        return True
+    return fits_ledger({"deal_id": deal.deal_id, "subjects": deal.subjects, "features": deal.features})

@@ -21,7 +21,7 @@ class ReadDecision:
     async def __call__(self, call: Call, decision_id: str) -> dict[str, object]:
         """`{decision, record_digest, labels, reviews}`: CloudEvents as recorded. Raises NotFound."""
         decision = await find_decision(self._ledger, decision_id)
-        found = {
+        found: dict[str, object] = {
             "decision": decision,
             "record_digest": digest_of_event(decision),
             "labels": await self._events(labels_of(decision)),

@@ -142,11 +142,12 @@ class RuleModel:
         self.features = (Feature(name="amount", kind=Kind.NUMERIC), Feature(name="age", kind=Kind.NUMERIC))
         self.golden: tuple[Mapping[str, object], ...] = ()
         self.broken = False
+        self.accepts_anything = False
         self.calls: list[int] = []
         self._shift = shift
 
     def encode(self, features: Mapping[str, object]) -> tuple[EncodedRow, list[Fault]]:
-        unknown = [name for name in features if name not in {"amount", "age"}]
+        unknown = [name for name in features if name not in {"amount", "age"} and not self.accepts_anything]
         faults = [Fault(f"/features/{name}", "Unknown feature.") for name in unknown]
         values = tuple(float(str(features.get(name, "nan"))) for name in ("amount", "age"))
         imputed = tuple(name for name in ("amount", "age") if name not in features)

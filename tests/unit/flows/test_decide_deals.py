@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from flows.errors import (
     LedgerUnavailable,
     NotFound,
     NotReady,
+    RecordTooLarge,
     StorageFailed,
     VersionWithdrawn,
 )
@@ -102,6 +104,14 @@ async def test_absent_residency_where_required_is_a_fault() -> None:
     answer = await Stage(residency_required=True).one(deal())
     assert isinstance(answer, InvalidDeal)
     assert [fault.pointer for fault in answer.faults] == ["/residency"]
+
+
+async def test_deal_whose_record_cannot_fit_is_refused_before_scoring(stage: Stage) -> None:
+    noise = random.Random(7).randbytes(80_000).hex()
+    stage.stable.accepts_anything = True
+    answer = await stage.one({"deal_id": "D-1", "features": {"amount": 1, "note": noise}})
+    assert isinstance(answer, RecordTooLarge)
+    assert stage.stable.calls == []
 
 
 async def test_batch_with_a_faulty_deal_decides_the_others_in_order_in_one_pass(stage: Stage) -> None:
