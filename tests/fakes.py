@@ -56,7 +56,7 @@ class MemoryLedger:
     minted: list[UUID] = field(default_factory=list)
 
     async def mint(self) -> UUID:
-        self.minted.append(uuid4())
+        self.minted.append(UUID(int=0x0192F0C1_0000_7000_8000_000000000000 + len(self.minted)))
         return self.minted[-1]
 
     async def append(self, record: Record) -> None:
