@@ -1,0 +1,1 @@
+"""Makes the demo models from the claims in `training/data`. Never deployed."""

@@ -1,0 +1,182 @@
+"""Puts a bundle together from what is known about a model: pure, files as bytes by name.
+
+`training` and `vouch package` both end here. What it returns has been read back: verified and loaded like any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from scoring.booster import Booster
+from scoring.bundle import GoldenDeal, describe_file
+from scoring.calibration import Calibration, RiskScale
+from scoring.features import EncodedRow, Encoder, Feature, Kind
+from scoring.histograms import Category, Histogram, count_categories, count_numbers, freeze_edges
+from scoring.manifest import CARD_FILE, FILE_NAME, FORMAT, GOLDEN_FILE, MODEL_FILE, FileEntry, Manifest, Reference
+from scoring.model import Model, load_model
+
+Deal = Mapping[str, object]
+RISK_SCORE_EDGES = tuple(float(edge) for edge in range(50, 1000, 50))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What makes a bundle. `deals` and `scores` are the reference; `golden` are named deals to be answered as ever."""
+
+    name: str
+    version: str
+    created_at: str
+    description: str
+    model_text: str
+    features: tuple[Feature, ...]
+    calibration: Calibration
+    deals: Sequence[Deal]
+    scores: Sequence[float]
+    golden: Mapping[str, Deal]
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    card: str
+
+
+def assemble_bundle(draft: Draft) -> tuple[dict[str, bytes], Model]:
+    """The files of the bundle, and the model loaded from them. Raises ValueError for a deal that is refused."""
+    files = {
+        MODEL_FILE: draft.model_text.encode(),
+        GOLDEN_FILE: _render_golden(draft),
+        CARD_FILE: draft.card.encode(),
+    }
+    entries = {name: describe_file(content) for name, content in sorted(files.items())}
+    files[FILE_NAME] = render_manifest(_build_manifest(draft, entries))
+    return files, load_model(files)
+
+
+def encode_deals(features: Sequence[Feature], deals: Sequence[Deal]) -> list[EncodedRow]:
+    """Encode deals that must be sound. Raises ValueError with the first fault."""
+    encoder = Encoder(features)
+    rows = []
+    for number, deal in enumerate(deals, start=1):
+        row, faults = encoder.encode(deal)
+        if faults:
+            raise ValueError(f"row {number}: {faults[0].pointer}: {faults[0].detail}")
+        rows.append(row)
+    return rows
+
+
+def build_edge_deals(features: Sequence[Feature], deal: Deal) -> dict[str, Deal]:
+    """Deals at the edges of what is served: nothing given, nothing seen before, everything out of range."""
+    edges: dict[str, Deal] = {}
+    if all(feature.nullable for feature in features):
+        edges["nothing is given"] = {}
+    strange = {feature.name: _strange_category(feature) for feature in features if feature.kind is Kind.CATEGORICAL}
+    if strange:
+        edges["every category is unseen"] = {**deal, **strange}
+    for words, numbers in (("largest", _largest), ("smallest", _smallest)):
+        extremes = {feature.name: numbers(feature) for feature in features if feature.kind is Kind.NUMERIC}
+        if extremes:
+            edges[f"every number is the {words} that is let in"] = {**deal, **extremes}
+    return edges
+
+
+def render_manifest(manifest: Manifest) -> bytes:
+    """JSON that a person can read: a line for every feature, calibration step and histogram."""
+    document = msgspec.to_builtins(manifest)
+    lines = (f"{json.dumps(key)}: {_render(value, 1)}" for key, value in document.items())
+    return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
+
+
+def _render(value: Any, depth: int) -> str:
+    if depth > 3 or not _holds_objects(value):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    inner, outer = "\n" + " " * (depth + 1), "\n" + " " * depth
+    if isinstance(value, dict):
+        entries = [f"{json.dumps(key, ensure_ascii=False)}: {_render(item, depth + 1)}" for key, item in value.items()]
+        return "{" + inner + f",{inner}".join(entries) + outer + "}"
+    return "[" + inner + f",{inner}".join(_render(item, 4) for item in value) + outer + "]"
+
+
+def _holds_objects(value: Any) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(isinstance(item, dict) or (isinstance(item, list | tuple) and _holds_objects(item)) for item in items)
+
+
+def _build_manifest(draft: Draft, files: Mapping[str, FileEntry]) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        name=draft.name,
+        version=draft.version,
+        created_at=draft.created_at,
+        description=draft.description,
+        files=files,
+        features=draft.features,
+        calibration=draft.calibration,
+        reference=_build_reference(draft),
+        training=draft.training,
+        metrics=draft.metrics,
+    )
+
+
+def _build_reference(draft: Draft) -> Reference:
+    scale = RiskScale(draft.calibration)
+    values = {feature.name: [deal.get(feature.name) for deal in draft.deals] for feature in draft.features}
+    return Reference(
+        rows=len(draft.deals),
+        features={feature.name: _count_feature(feature, values[feature.name]) for feature in draft.features},
+        score=count_numbers(draft.scores, freeze_edges(draft.scores)),
+        risk_score=count_numbers([float(scale.risk_score(score)) for score in draft.scores], RISK_SCORE_EDGES),
+    )
+
+
+def _count_feature(feature: Feature, values: Sequence[Any]) -> Histogram:
+    if feature.kind is Kind.NUMERIC:
+        return count_numbers(values, freeze_edges(value for value in values if value is not None))
+    categories: tuple[Category, ...] = (False, True) if feature.kind is Kind.BOOLEAN else feature.categories
+    return count_categories(values, categories)
+
+
+def _render_golden(draft: Draft) -> bytes:
+    booster, scale = Booster(draft.model_text), RiskScale(draft.calibration)
+    rows = encode_deals(draft.features, list(draft.golden.values()))
+    answers = [
+        _answer(name, deal, row, booster, scale)
+        for (name, deal), row in zip(draft.golden.items(), rows, strict=True)
+    ]  # fmt: skip
+    return "".join(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers).encode()
+
+
+def _answer(name: str, deal: Deal, row: EncodedRow, booster: Booster, scale: RiskScale) -> GoldenDeal:
+    score = booster.score(row.values)
+    return GoldenDeal(
+        name=name,
+        features=dict(deal),
+        score=score,
+        risk_score=scale.risk_score(score),
+        contributions=booster.contributions(row.values),
+        imputed=row.imputed,
+        unseen=row.unseen,
+        unusual=row.unusual,
+    )
+
+
+def _strange_category(feature: Feature) -> str | int:
+    numbers = [category for category in feature.categories if isinstance(category, int)]
+    if numbers:
+        return max(numbers) + 1
+    strange = "never seen"
+    while strange in feature.categories:
+        strange += "!"
+    return strange
+
+
+def _largest(feature: Feature) -> float:
+    beyond = 2 * abs(feature.training_maximum or 0.0) + 1
+    return beyond if feature.maximum is None else min(beyond, feature.maximum)
+
+
+def _smallest(feature: Feature) -> float:
+    beyond = -2 * abs(feature.training_minimum or 0.0) - 1
+    return beyond if feature.minimum is None else max(beyond, feature.minimum)
