@@ -200,18 +200,17 @@ class LaneWriter:
     async def _attempt(self, body: bytes, transaction: Transaction, before: Head, timeout_s: float) -> _Fate:
         try:
             written = await self._table.send_transaction(body, len(transaction.entities), timeout_s)
-            if written.is_done:
-                self._etag = written.etag
-                return _Fate.COMMITTED
-            if written.is_passing:
-                raise Unanswered(written.detail)
             if written.status in {404, 409, 412}:
                 return await self._read_fate(transaction.head, before, timeout_s)
         except (Unanswered, ReadFailed) as error:
             logger.warning("A transaction of lane %s got no answer: %s", self._log.partition, error)
             return _Fate.UNKNOWN
-        logger.error("A transaction of lane %s was refused: %s", self._log.partition, written.detail)
-        return _Fate.REFUSED
+        if written.is_done:
+            self._etag = written.etag
+            return _Fate.COMMITTED
+        level = logging.WARNING if written.is_passing else logging.ERROR
+        logger.log(level, "A transaction of lane %s was answered: %s", self._log.partition, written.detail)
+        return _Fate.UNKNOWN if written.is_passing else _Fate.REFUSED
 
     async def _read_fate(self, ours: Head, before: Head, timeout_s: float) -> _Fate:
         """What the head says of a transaction that met another head, or a row that stands already."""
