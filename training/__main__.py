@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.folder_policies import load_policy
-from training.build import NAME, VERSIONS, build_version, digest_data
+from training.build import NAME, VERSIONS, Quality, build_version, digest_data
 from training.claims import read_claims
 
 ROOT = Path(__file__).parent.parent
@@ -24,10 +24,12 @@ def main() -> None:
     content = DATA.read_bytes()
     claims = read_claims(content)
     policy = load_policy(POLICY)
+    earlier: dict[str, Quality] = {}
     for version in VERSIONS:
         print(f"{NAME} {version.version}: fitting on {', '.join(map(str, version.years))} ...", flush=True)
         folder = out / NAME / version.version
-        write_bundle(folder, build_version(version, claims, digest_data(content), policy))
+        files, earlier[version.version] = build_version(version, claims, digest_data(content), policy, earlier)
+        write_bundle(folder, files)
         print(f"{NAME} {version.version}: written to {folder}; its card is {folder / 'CARD.md'}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,23 @@ VERSIONS = (
 )
 
 
-def build_version(version: Version, claims: Sequence[Claim], data_sha256: str, policy: Policy) -> dict[str, bytes]:
-    """The files of the version's bundle, by name."""
+Quality = dict[str, dict[str, Any]]
+
+
+def build_version(
+    version: Version, claims: Sequence[Claim], data_sha256: str, policy: Policy, earlier: Mapping[str, Quality]
+) -> tuple[dict[str, bytes], Quality]:
+    """The files of the version's bundle, by name, and its quality by following year.
+
+    `earlier` is the quality of the versions before, to be compared on the same claims.
+    """
     known = [claim for claim in claims if claim.year in version.years]
     features = describe_features(known)
     fitted = fit(_rows(features, known), _labels(known), [f.name for f in features], _categorical(features))
     genuine = [score for score, claim in zip(fitted.held_out_scores, known, strict=True) if not claim.is_fraud]
-    source = f"{_years(version.years)}, genuine claims, each scored by a model that was fitted without it (five folds)"
+    source = (
+        f"{_years(version.years)}, genuine claims in five blocks, each scored by a model that was fitted without it"
+    )
     calibration = build_calibration((float(score) for score in genuine), source)
     scale = RiskScale(calibration)
     held_out = _scored(known, [float(score) for score in fitted.held_out_scores], scale)
@@ -56,6 +66,9 @@ def build_version(version: Version, claims: Sequence[Claim], data_sha256: str, p
         if (unseen := [claim for claim in claims if claim.year == year])
     }
     metrics = _build_metrics(held_out, later, features, policy)
+    metrics["earlier_versions"] = {
+        name: {year: quality for year, quality in years.items() if year in later} for name, years in earlier.items()
+    }
     training = _describe_training(version, known, fitted, data_sha256)
     draft = Draft(
         name=NAME,
@@ -73,7 +86,7 @@ def build_version(version: Version, claims: Sequence[Claim], data_sha256: str, p
         card=render_card(NAME, version.version, version.created_at, features, training, metrics),
     )
     files, _ = assemble_bundle(draft)
-    return files
+    return files, metrics["following_years"]
 
 
 def choose_golden(features: Sequence[Feature], scored: Scored) -> dict[str, Any]:

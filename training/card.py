@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,8 +22,8 @@ def render_card(
         _render_use(metrics["policy"]),
         _render_data(features, training),
         "## Quality",
-        _render_quality({"held out (five folds)": metrics["held_out"], **later}),
-        _QUALITY,
+        _render_quality({"held out": metrics["held_out"], **later, **_name_earlier(metrics["earlier_versions"])}),
+        _flow(_QUALITY),
         "## What the policy decides",
         _render_policy(metrics["policy"]),
         "## Performance by group",
@@ -33,46 +34,59 @@ def render_card(
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
 
+def _flow(text: str) -> str:
+    """Fill the paragraphs and list items of a text to lines of 110 characters."""
+    parts = [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    return "\n\n".join(
+        textwrap.fill(part, 110, subsequent_indent="  " if part.startswith("- ") else "", break_long_words=False)
+        for part in parts
+    ).replace("\n\n- ", "\n- ")
+
+
 def _render_summary(created_at: str, training: Table, metrics: Table) -> str:
     year, quality = next(iter(metrics["following_years"].items()))
-    return (
-        f"Scores motor-insurance claims for fraud. A LightGBM classifier of {training['trees']} small trees, fitted on "
-        f"{training['rows']:,} claims of {_join(training['years'])}, dated {created_at[:10]}. On the claims of {year}, "
-        f"which it never saw, its AUC is {quality['auc']:.3f}: useful for choosing what to look at first, far too weak "
-        "to judge a claim."
-    )
+    return _flow(f"""
+        Scores motor-insurance claims for fraud. A LightGBM classifier of {training["trees"]} small trees, fitted on
+        {training["rows"]:,} claims of {_join(training["years"])}, dated {created_at[:10]}. On the claims of {year},
+        which it never saw, its AUC is {quality["auc"]:.3f}: useful for choosing what to look at first, far too weak to
+        judge a claim.""")
 
 
 def _render_use(policy: Table) -> str:
-    return f"""## Intended use
+    return "## Intended use\n\n" + _flow(f"""
+        To rank claims for a person's attention in Vouch's demonstration, with the policy
+        `{policy["name"]}/{policy["version"]}`. `score` estimates the probability of fraud; `risk_score` is the share
+        of genuine held-out claims, in per mille, that score lower, and thresholds stand on it.
 
-To rank claims for a person's attention in Vouch's demonstration, with the policy `{policy["name"]}/{policy["version"]}`.
-`score` estimates the probability of fraud; `risk_score` is the share of genuine held-out claims, in per mille, that
-score lower, and thresholds stand on it.
-
-Not for use: on real customers (the data are thirty years old, of one insurer, and anonymous), for declining a claim
-without a person's review, for other lines of insurance or other countries."""
+        Not for use: on real customers (the data are thirty years old, of one insurer, and anonymous), for declining a
+        claim without a person's review, for other lines of insurance or other countries.""")
 
 
 def _render_data(features: Sequence[Feature], training: Table) -> str:
     personal = ", ".join(f"`{feature.name}`" for feature in features if feature.personal)
-    return f"""## Data
+    return "## Data\n\n" + _flow(f"""
+        `{training["data"]}` (SHA-256 `{training["data_sha256"]}`): a public table of motor-insurance claims of 1994 to
+        1996, without names or addresses. Fitted on {_join(training["years"])}: {training["rows"]:,} claims,
+        {training["frauds"]:,} of them found fraudulent ({training["frauds"] / training["rows"]:.1%}).
 
-`{training["data"]}`, SHA-256 `{training["data_sha256"]}`: a public table of motor-insurance claims of 1994 to 1996, without
-names or addresses. Fitted on {_join(training["years"])}: {training["rows"]:,} claims, {training["frauds"]:,} of them found fraudulent
-({training["frauds"] / training["rows"]:.1%}).
+        {len(features)} features. Left out: `PolicyNumber` (a row number), `Year` (it names the sample), and
+        `RepNumber` (who handled the claim: it says nothing about the claim, and staff changes). `Age` 0 and the one
+        "0" among the claim dates are missing values. Bands such as "2 to 4" stay categories. Categories that the table
+        spells oddly ("Porche", "Nisson") stay so.
 
-{len(features)} features. Left out: `PolicyNumber` (a row number), `Year` (it names the sample), and `RepNumber` (who handled the
-claim: it says nothing about the claim, and staff changes). `Age` 0 and the one "0" among the claim dates are missing
-values. Bands such as "2 to 4" stay categories. Categories that the table spells oddly ("Porche", "Nisson") stay so.
-
-Personal attributes, used by the model and marked `personal` in the manifest: {personal}. Age 0 occurs exactly where the
-age band says "16 to 17", so a missing age is hardly at random."""
+        Personal attributes, used by the model and marked `personal` in the manifest: {personal}. `Age` is 0 exactly
+        where the age band says "16 to 17", so a missing age is not missing at random.""")
 
 
-_QUALITY = """Average precision of a model that knows nothing equals the share of frauds. The held-out figures come from the same
-years as the training claims; the years that follow show what to expect in use. The gap between them is large: fraud of
-the following year looks different, and near-duplicate claims inside a year flatter the folds."""
+_QUALITY = """
+    "Held out" is the training years, in five blocks of consecutive claims, each scored by a model fitted without it.
+    Claims that stand near each other in the table are alike, so folds dealt out row by row would promise more than
+    any later year keeps. A model that knows nothing has an AUC of 0.5 and an average precision of the share of frauds.
+    """
+
+
+def _name_earlier(versions: Table) -> dict[str, Any]:
+    return {f"{year}, version {version}": row for version, years in versions.items() for year, row in years.items()}
 
 
 def _render_quality(rows: Table) -> str:
@@ -82,14 +96,16 @@ def _render_quality(rows: Table) -> str:
 
 
 def _render_policy(policy: Table) -> str:
-    nominal = 1 - policy["review_from"] / 1000, 1 - policy["decline_from"] / 1000
+    review, decline = 1 - policy["review_from"] / 1000, 1 - policy["decline_from"] / 1000
     rows = [(year, *_policy_cells(row)) for year, row in policy["following_years"].items()]
-    return f"""`{policy["name"]}/{policy["version"]}` reviews from a risk score of {policy["review_from"]} and declines from {policy["decline_from"]}: by construction {nominal[0]:.1%} of
-genuine claims should be reviewed or declined, and {nominal[1]:.1%} declined. What it does on claims that came later:
-
-{_render_table(_POLICY_HEADER, rows)}
-
-Recall: the share of frauds that is reviewed or declined, and that is declined. False positives: the same of genuine claims."""
+    introduction = _flow(f"""
+        `{policy["name"]}/{policy["version"]}` reviews from a risk score of {policy["review_from"]} and declines from
+        {policy["decline_from"]}: of genuine claims like the held-out ones, {review:.1%} are reviewed or declined and
+        {decline:.1%} declined. What it does on claims that came later:""")
+    legend = _flow("""
+        Recall: the share of frauds that is reviewed or declined, and that is declined. False positives: the same of
+        genuine claims.""")
+    return "\n\n".join((introduction, _render_table(_POLICY_HEADER, rows), legend))
 
 
 _POLICY_HEADER = (
@@ -134,23 +150,29 @@ def _render_limits(metrics: Table) -> str:
     row = metrics["policy"]["following_years"][year]
     genuine = row["review_false_positive_rate"] * (row["deals"] - row["frauds"])
     caught = row["review_recall"] * row["frauds"]
-    return f"""## Limits
+    return "## Limits\n\n" + _flow(f"""
+        - It misses most fraud: on {year} the policy finds {row["review_recall"]:.0%} of the frauds, and about
+        {genuine / caught:.0f} genuine claims are looked at for every fraud found.
 
-- It misses most fraud: on {year} the policy finds {row["review_recall"]:.0%} of the frauds, and about {genuine / caught:.0f} genuine claims are looked at
-  for every fraud found.
-- Average precision on {year} is {quality["average_precision"]:.3f}, where guessing gives {quality["frauds"] / quality["deals"]:.3f}.
-- "Fraud" means fraud that was found out. What nobody noticed counts as genuine, in the labels and in every figure here.
-- False-positive rates differ between groups, as the tables above show; nothing was done to even them out.
-- A feature that is missing is scored as LightGBM learnt to; a category that training never saw counts as missing. Both
-  are listed in the answer.
-- Reasons say what moved the score, not what caused the claim."""
+        - Average precision on {year} is {quality["average_precision"]:.3f}, where guessing gives
+        {quality["frauds"] / quality["deals"]:.3f}.
+
+        - "Fraud" means fraud that was found out. What nobody noticed counts as genuine, in the labels and in every
+        figure here.
+
+        - False-positive rates differ between groups, as the tables above show; nothing was done to even them out.
+
+        - A feature that is missing is scored as LightGBM learnt to; a category that training never saw counts as
+        missing. Both are listed in the answer.
+
+        - Reasons say what moved the score, not what caused the claim.""")
 
 
 def _render_reproduction(training: Table) -> str:
-    return f"""## How it was made
-
-`python -m training` gives these files, byte for byte, with LightGBM {training["lightgbm"]}: one thread, fixed seeds. The number of
-trees was chosen by log loss over five folds of the training claims; no later claim was looked at in fitting or calibration."""
+    return "## How it was made\n\n" + _flow(f"""
+        `python -m training` gives these files, byte for byte, with LightGBM {training["lightgbm"]}: one thread, fixed
+        seeds. The number of trees and the calibration come from the five blocks of the training claims; no later claim
+        was looked at in fitting.""")
 
 
 def _render_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -160,14 +182,14 @@ def _render_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> st
 
 def _cell(cell: object) -> str:
     if cell is None:
-        return "–"
+        return "none"
     if isinstance(cell, float):
         return f"{cell:.4f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
+    return "none" if share is None else f"{share:.1%}"
 
 
 def _join(years: Sequence[int]) -> str:

@@ -1,7 +1,8 @@
 """Fits the classifier, the same bytes every time: one thread, fixed seeds, row-wise histograms.
 
 The number of trees and the calibration come from five folds inside the training years; the following year is looked
-at only once the model stands, to report on it. The folds are dealt out by position (row i goes to fold i mod 5).
+at only once the model stands, to report on it. A fold is a block of consecutive rows: claims that stand near each
+other in the table are alike, so folds dealt out row by row promise an AUC that no later year keeps (0.87 on 1994).
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOLDS = 5
-MAX_TREES = 300
+MAX_TREES = 400
 PATIENCE = 40
 PARAMETERS: dict[str, object] = {
     "objective": "binary",
-    "num_leaves": 8,
-    "max_depth": 4,
-    "learning_rate": 0.05,
+    "num_leaves": 4,
+    "max_depth": 3,
+    "learning_rate": 0.01,
     "min_data_in_leaf": 20,
-    "feature_fraction": 0.5,
-    "lambda_l2": 2.0,
+    "feature_fraction": 0.6,
+    "lambda_l2": 5.0,
     "cat_smooth": 5.0,
     "max_cat_to_onehot": 13,
     "seed": 7,
@@ -39,30 +40,28 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model text, and the scores that each training row got from a model that had not seen it."""
+    """A model text, and the scores that each training row got from a model that had not seen its block."""
 
     model_text: str
-    held_out_scores: Matrix
     trees: int
+    held_out_scores: Matrix
 
 
 def fit(rows: Matrix, labels: Matrix, names: Sequence[str], categorical: Sequence[str]) -> Fitted:
     """Fit on all rows, with as many trees as five-fold cross-validation found best by log loss."""
     data = lightgbm.Dataset(rows, labels, feature_name=list(names), categorical_feature=list(categorical))
-    fold_of = np.arange(len(labels)) % FOLDS
-    folds = [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(FOLDS)]
+    fold_of = np.arange(len(labels)) * FOLDS // len(labels)
     found: dict[str, Any] = lightgbm.cv(
         PARAMETERS,
         data,
         num_boost_round=MAX_TREES,
-        folds=folds,
+        folds=[(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(FOLDS)],
         metrics=["binary_logloss"],
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
         return_cvbooster=True,
     )
     trees = len(found["valid binary_logloss-mean"])
     held_out = np.empty(len(labels))
-    for booster, (_, held) in zip(found["cvbooster"].boosters, folds, strict=True):
-        held_out[held] = booster.predict(rows[held], num_iteration=trees)
-    booster = lightgbm.train(PARAMETERS, data, num_boost_round=trees)
-    return Fitted(booster.model_to_string(), held_out, trees)
+    for fold, booster in enumerate(found["cvbooster"].boosters):
+        held_out[fold_of == fold] = booster.predict(rows[fold_of == fold], num_iteration=trees)
+    return Fitted(lightgbm.train(PARAMETERS, data, num_boost_round=trees).model_to_string(), trees, held_out)
