@@ -20,10 +20,8 @@ import struct
 import sys
 import threading
 import weakref
-from array import array
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import chain
 from pathlib import Path
 
 FLOAT64 = 1
@@ -60,6 +58,7 @@ class Booster:
         self.iteration_count = iterations.value
         self.feature_count = self._count(self._library.LGBM_BoosterGetNumFeature)
         self.class_count = self._count(self._library.LGBM_BoosterGetNumClasses)
+        self._pack = struct.Struct(f"={self.feature_count}d").pack
         self._score = _RowCall(self, NORMAL, self.class_count)
         self._explain = _RowCall(self, CONTRIBUTIONS, self.class_count * (self.feature_count + 1))
 
@@ -72,7 +71,7 @@ class Booster:
         return tuple(self._explain(row))
 
     def score_many(self, rows: Sequence[Sequence[float]]) -> list[float]:
-        """`predict` of many rows of one class in one call into LightGBM."""
+        """`predict` of many rows in one call into LightGBM. Raises struct.error for a row of another length."""
         return self._predict_matrix(rows, NORMAL, 1)
 
     def contributions_many(self, rows: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
@@ -84,14 +83,11 @@ class Booster:
     def _predict_matrix(self, rows: Sequence[Sequence[float]], kind: int, width: int) -> list[float]:
         if not rows:
             return []
-        data = array("d", chain.from_iterable(rows))
-        if len(data) != len(rows) * self.feature_count:
-            raise ValueError(f"every row must hold {self.feature_count} numbers")
+        data = b"".join([self._pack(*row) for row in rows])
         results = (ctypes.c_double * (len(rows) * width))()
         written = ctypes.c_int64()
-        address, _ = data.buffer_info()
         code = self._library.LGBM_BoosterPredictForMat(
-            self._handle, ctypes.c_void_p(address), FLOAT64, len(rows), self.feature_count, ROW_MAJOR,
+            self._handle, data, FLOAT64, len(rows), self.feature_count, ROW_MAJOR,
             kind, *ALL_ITERATIONS, SETTINGS, ctypes.byref(written), results,
         )  # fmt: skip
         _check(self._library, code)
