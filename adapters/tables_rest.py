@@ -26,7 +26,7 @@ MAX_OPERATIONS = 100
 _ACCEPT = {"Accept": "application/json;odata=minimalmetadata", "DataServiceVersion": "3.0", "x-ms-version": VERSION}
 _WRITE = {**_ACCEPT, "Content-Type": "application/json", "Prefer": "return-no-content"}
 _BATCH = {**_ACCEPT, "Content-Type": f"multipart/mixed; boundary={BOUNDARY}"}
-_PART = re.compile(rb"HTTP/1\.1 (\d{3})[^\r\n]*\r?\n(.*?)(?=HTTP/1\.1 \d{3}|\Z)", re.DOTALL)
+_STATUS = re.compile(rb"^HTTP/1\.1 (\d{3})", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag: ?(.+?)\r?$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -202,13 +202,12 @@ def _written(answer: Answer) -> Written:
 
 def _transaction_written(body: bytes, count: int) -> Written:
     """All parts done, or the one part that says what failed; anything else is no whole answer."""
-    parts = [(int(status), rest) for status, rest in _PART.findall(body)]
-    for status, rest in parts:
-        if status >= 300:
-            return Written(status, detail=rest.decode(errors="replace")[-600:])
-    etag = _ETAG.search(parts[0][1]) if parts else None
-    if len(parts) != count or etag is None:
-        return Written(500, detail=f"{len(parts)} of {count} answers came")
+    statuses = [int(status) for status in _STATUS.findall(body)]
+    if fault := next((status for status in statuses if status >= 300), None):
+        return Written(fault, detail=body[-600:].decode(errors="replace"))
+    etag = _ETAG.search(body)
+    if len(statuses) != count or etag is None:
+        return Written(500, detail=f"{len(statuses)} of {count} answers came")
     return Written(204, etag[1].decode())
 
 

@@ -1,0 +1,41 @@
+"""One Azurite for the whole edge session; every test that asks for `connection_string` gets an account of its own."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from local.azurite import Azurite, start_azurite
+
+ACCOUNTS = tuple(f"edge{number:03}" for number in range(200))
+_next_account = itertools.count()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    started = start_azurite(ACCOUNTS, tmp_path_factory.mktemp("azurite"), (free_port(), free_port(), free_port()))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def account() -> str:
+    """The name of a storage account that no other test uses."""
+    return ACCOUNTS[next(_next_account)]
+
+
+@pytest.fixture
+def connection_string(azurite: Azurite, account: str) -> str:
+    """How to reach that account."""
+    return azurite.connection_string(account)
