@@ -79,7 +79,7 @@ def build_version(
         features=features,
         calibration=calibration,
         deals=[claim.features for claim in known],
-        scores=held_out.scores.tolist(),
+        scores=held_out.scores,
         golden=choose_golden(features, held_out),
         training=training,
         metrics=metrics,
@@ -91,8 +91,8 @@ def build_version(
 
 def choose_golden(features: Sequence[Feature], scored: Scored) -> dict[str, Any]:
     """Claims spread evenly over the range of scores, one with something unknown, and the edges of what is served."""
-    order = np.argsort(scored.scores, kind="stable")
-    chosen = [int(order[(len(order) - 1) * step // (GOLDEN_CLAIMS - 1)]) for step in range(GOLDEN_CLAIMS)]
+    order = sorted(range(len(scored.scores)), key=scored.scores.__getitem__)
+    chosen = [order[(len(order) - 1) * step // (GOLDEN_CLAIMS - 1)] for step in range(GOLDEN_CLAIMS)]
     golden: dict[str, Any] = {
         f"claim {number}, from the lowest score to the highest": scored.claims[index].features
         for number, index in enumerate(chosen, start=1)
@@ -138,7 +138,7 @@ def digest_data(content: bytes) -> str:
 
 
 def _scored(claims: Sequence[Claim], scores: Sequence[float], scale: RiskScale) -> Scored:
-    return Scored(claims, np.array(scores), np.array([scale.risk_score(score) for score in scores], dtype=float))
+    return Scored(claims, scores, [scale.risk_score(score) for score in scores])
 
 
 def _rows(features: Sequence[Feature], claims: Sequence[Claim]) -> Matrix:

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from scoring.features import Feature, Kind
 from scoring.policy import Outcome, Policy
+from scoring.quality import average_precision, brier_score, log_loss, roc_auc
 from training.claims import Claim
-from training.metrics import Vector, average_precision, brier_score, log_loss, roc_auc, share_from
 
 AGE_BANDS = ((0, 25), (25, 35), (35, 45), (45, 55), (55, 65), (65, 200))
 DIGITS = 4
@@ -23,15 +21,19 @@ class Scored:
     """Claims with their scores."""
 
     claims: Sequence[Claim]
-    scores: Vector
-    risk_scores: Vector
+    scores: Sequence[float]
+    risk_scores: Sequence[int]
 
     @property
-    def labels(self) -> Vector:
-        return np.array([claim.is_fraud for claim in self.claims], dtype=float)
+    def labels(self) -> list[bool]:
+        return [claim.is_fraud for claim in self.claims]
 
     def pick(self, chosen: Sequence[int]) -> Scored:
-        return Scored([self.claims[index] for index in chosen], self.scores[chosen], self.risk_scores[chosen])
+        return Scored(
+            [self.claims[index] for index in chosen],
+            [self.scores[index] for index in chosen],
+            [self.risk_scores[index] for index in chosen],
+        )
 
 
 def report_quality(scored: Scored) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def report_quality(scored: Scored) -> dict[str, Any]:
     labels, scores = scored.labels, scored.scores
     return {
         "deals": len(labels),
-        "frauds": int(labels.sum()),
+        "frauds": sum(labels),
         "auc": _rounded(roc_auc(labels, scores)),
         "average_precision": _rounded(average_precision(labels, scores)),
         "log_loss": _rounded(log_loss(labels, scores)),
@@ -49,18 +51,24 @@ def report_quality(scored: Scored) -> dict[str, Any]:
 
 def report_outcomes(scored: Scored, policy: Policy) -> dict[str, Any]:
     """What a policy would have decided. Recall and false-positive rate are of `review` or worse, and of `decline`."""
-    fraud = scored.risk_scores[scored.labels == 1]
-    genuine = scored.risk_scores[scored.labels == 0]
-    outcomes = [policy.decide_outcome(int(risk)) for risk in scored.risk_scores]
+    pairs = list(zip(scored.risk_scores, scored.labels, strict=True))
+    fraud = [risk for risk, is_fraud in pairs if is_fraud]
+    genuine = [risk for risk, is_fraud in pairs if not is_fraud]
+    outcomes = [policy.decide_outcome(risk) for risk in scored.risk_scores]
     return {
         "deals": len(outcomes),
         "frauds": len(fraud),
         "outcomes": {str(name): outcomes.count(name) for name in Outcome},
-        "review_recall": _rounded(share_from(fraud, policy.review_from)),
-        "decline_recall": _rounded(share_from(fraud, policy.decline_from)),
-        "review_false_positive_rate": _rounded(share_from(genuine, policy.review_from)),
-        "decline_false_positive_rate": _rounded(share_from(genuine, policy.decline_from)),
+        "review_recall": _share_from(fraud, policy.review_from),
+        "decline_recall": _share_from(fraud, policy.decline_from),
+        "review_false_positive_rate": _share_from(genuine, policy.review_from),
+        "decline_false_positive_rate": _share_from(genuine, policy.decline_from),
     }
+
+
+def _share_from(risk_scores: Sequence[int], threshold: int) -> float | None:
+    reached = sum(risk >= threshold for risk in risk_scores)
+    return round(reached / len(risk_scores), DIGITS) if risk_scores else None
 
 
 def report_groups(scored: Scored, policy: Policy, features: Sequence[Feature]) -> dict[str, Any]:
@@ -77,9 +85,7 @@ def _report_groups_of(feature: Feature, scored: Scored, policy: Policy) -> dict[
 
 
 def _report_group(scored: Scored, policy: Policy) -> dict[str, Any]:
-    frauds = int(scored.labels.sum())
-    auc = roc_auc(scored.labels, scored.scores) if 0 < frauds < len(scored.claims) else math.nan
-    return {**report_outcomes(scored, policy), "auc": _rounded(auc)}
+    return {**report_outcomes(scored, policy), "auc": _rounded(roc_auc(scored.labels, scored.scores))}
 
 
 def _group_of(feature: Feature, value: object) -> str:
