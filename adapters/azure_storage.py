@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 
 import aiohttp
 from yarl import URL
@@ -16,6 +17,7 @@ from yarl import URL
 from adapters.azure_signing import BlobKeySigner, IdentitySigner, Signer, SigningFailed, TableKeySigner
 
 MAX_CONNECTIONS = 64
+LARGE_BODY_BYTES = 2**20  # larger ones are written in pieces, so that the loop is not held up
 
 
 class Unanswered(Exception):
@@ -62,7 +64,8 @@ class StorageService:
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         session = self._session or self._open()
-        async with session.request(method, URL(url, encoded=True), headers=headers, data=body or None) as response:
+        data = BytesIO(body) if len(body) > LARGE_BODY_BYTES else body or None
+        async with session.request(method, URL(url, encoded=True), headers=headers, data=data) as response:
             return Answer(response.status, response.headers, await response.read())
 
     def _open(self) -> aiohttp.ClientSession:

@@ -142,10 +142,12 @@ class LaneWriter:
         try:
             while batch := self._take():
                 await self._commit(batch)
-        except BaseException:
+        except BaseException as error:
             # Whatever went wrong here, nobody may wait for an answer that will not come.
             self.close()
-            raise
+            if not isinstance(error, Exception):
+                raise
+            logger.exception("The writer of lane %s failed; the lane is abandoned.", self._log.partition)
         finally:
             self._writing = None
 
