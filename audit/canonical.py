@@ -15,6 +15,7 @@ Tests hold the result equal to the `rfc8785` package's.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +48,13 @@ def canonical_json(value: object) -> bytes:
         raise NotCanonical("text holds a lone surrogate") from error
     except RecursionError as error:
         raise NotCanonical("nested too deeply") from error
+
+
+def read_canonical(data: bytes) -> Any:
+    """The value of JSON text as RFC 8785 means it: all numbers are doubles, so one beyond 2^53 - 1 is a float.
+
+    What is read this way is written again as the same bytes."""
+    return json.loads(data, parse_int=_parse_integer)
 
 
 def format_number(number: float) -> str:
@@ -88,6 +96,11 @@ def _plain_integer(value: int) -> int:
     if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         return value
     raise NotCanonical("an integer beyond 2^53 - 1 loses digits in JSON")
+
+
+def _parse_integer(text: str) -> int | float:
+    value = float(text)
+    return int(text) if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else value
 
 
 def _check_keys(value: Mapping[Any, object]) -> None:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from audit.canonical import canonical_json
+from audit.canonical import canonical_json, read_canonical
 from audit.counters import Counters, Tally
 from audit.records import Record
 from audit.windows import Window
@@ -83,7 +83,7 @@ def pack_record(record: Record) -> Packed:
 
 def unpack_event(entity: Mapping[str, Any]) -> dict[str, Any]:
     """The event of a record's row. Its digest (`digest_of_event`) equals the row's."""
-    event: dict[str, Any] = json.loads(zlib.decompress(entity["event"]))
+    event: dict[str, Any] = read_canonical(zlib.decompress(entity["event"]))
     return event
 
 

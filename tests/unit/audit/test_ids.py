@@ -1,0 +1,45 @@
+"""Record ids: UUIDv7 that tell their lane and rise inside it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from uuid import RFC_4122, UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.ids import RANDOM_BITS, lane_of, mint_id, time_of
+
+TIMES = st.integers(0, 2**48 - 1)
+RANDOM = st.integers(0, 2**64 - 1)
+LANES = st.integers(0, 2**16 - 1)
+
+
+@given(TIMES, RANDOM, LANES)
+def test_id_is_a_uuid7_that_tells_its_time_and_lane(unix_ms: int, random_bits: int, lane: int) -> None:
+    record_id = mint_id(unix_ms, random_bits, lane)
+    assert record_id.version == 7
+    assert record_id.variant == RFC_4122
+    assert (time_of(record_id), lane_of(record_id)) == (unix_ms, lane)
+    assert str(record_id).endswith(f"{lane:04x}")
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), RANDOM), min_size=2, max_size=50), LANES)
+def test_ids_of_one_lane_rise_whatever_the_clock_does(draws: list[tuple[int, int]], lane: int) -> None:
+    ids: list[UUID] = []
+    for unix_ms, random_bits in draws:
+        ids.append(mint_id(unix_ms, random_bits, lane, ids[-1] if ids else None))
+    assert all(earlier < later for earlier, later in pairwise(ids))
+    assert [str(record_id) for record_id in ids] == sorted(str(record_id) for record_id in ids)
+    assert all(record_id.version == 7 and lane_of(record_id) == lane for record_id in ids)
+
+
+def test_millisecond_whose_ids_are_used_up_goes_on_in_the_next() -> None:
+    last = mint_id(1_000, (1 << RANDOM_BITS) - 1, 7)
+    following = mint_id(1_000, 0, 7, last)
+    assert following > last
+    assert time_of(following) == 1_001
+
+
+def test_different_random_bits_give_different_ids() -> None:
+    assert len({mint_id(1_000, 1 << bit, 7) for bit in range(RANDOM_BITS)}) == RANDOM_BITS
