@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 
 from scoring.booster import Booster
@@ -21,6 +23,7 @@ from scoring.manifest import CARD_FILE, FILE_NAME, FORMAT, GOLDEN_FILE, MODEL_FI
 from scoring.model import Model, load_model
 
 Deal = Mapping[str, object]
+SCHEMA = Path(__file__).parent.parent / "scoring" / "manifest.schema.json"
 RISK_SCORE_EDGES = tuple(float(edge) for edge in range(50, 1000, 50))
 
 
@@ -52,7 +55,16 @@ def assemble_bundle(draft: Draft) -> tuple[dict[str, bytes], Model]:
     }
     entries = {name: describe_file(content) for name, content in sorted(files.items())}
     files[FILE_NAME] = render_manifest(_build_manifest(draft, entries))
+    check_schema(files[FILE_NAME])
     return files, load_model(files)
+
+
+def check_schema(manifest: bytes) -> None:
+    """Raises ValueError where a manifest doesn't follow its JSON Schema."""
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes()))
+    error = jsonschema.exceptions.best_match(validator.iter_errors(json.loads(manifest)))
+    if error is not None:
+        raise ValueError(f"{FILE_NAME}: {error.json_path}: {error.message}")
 
 
 def encode_deals(features: Sequence[Feature], deals: Sequence[Deal]) -> list[EncodedRow]:
