@@ -132,11 +132,10 @@ class LaneWriter:
         self._waiting.clear()
 
     def _expire(self, append: _Append) -> None:
+        """A record's deadline has passed: the transaction before it, or its own, hangs, and so does the lane."""
         if append.in_flight:
             _fail([append], LedgerUnavailable("the record was not confirmed within its deadline"))
-            self.close()
-        else:
-            _fail([append], LedgerBusy("the record waited its whole time without being sent"))
+        self.close()
 
     async def _write(self) -> None:
         try:

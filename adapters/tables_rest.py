@@ -18,7 +18,7 @@ from adapters.azure_storage import Answer, StorageService
 
 Entity = Mapping[str, str | int | bool | bytes]
 
-VERSION = "2019-02-02"
+VERSION = "2020-12-06"  # the first that takes bearer tokens
 BOUNDARY = "batch_vouch"
 CHANGESET = "changeset_vouch"
 MAX_OPERATIONS = 100

@@ -33,7 +33,7 @@ async def reservations(proxied: str) -> AsyncIterator[TablesReservations]:
     await storage.close()
 
 
-@pytest.mark.parametrize("count", [1, 100, 101, 1_000])
+@pytest.mark.parametrize("count", [1, 100, 101, 1_200])
 async def test_inserted_rows_are_read_back_in_order(reservations: TablesReservations, count: int) -> None:
     await reservations.insert(PARTITION, rows(count))
     read = await reservations.read(PARTITION)
