@@ -6,6 +6,7 @@ types (it is deployed, a schema validator is not), and `find_faults` what types 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
+    """`checksum` is of the rest of the document (see `checksum_of`), as nothing else in a bundle pins the manifest."""
+
     format: str
     name: str
     version: str
@@ -56,6 +59,7 @@ class Manifest:
     reference: Reference
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    checksum: str
     description: str = ""
 
 
@@ -66,10 +70,19 @@ def parse_manifest(content: bytes) -> tuple[Manifest, Mapping[str, object]]:
         document = msgspec.json.decode(content, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidManifest(str(error)) from error
+    checksum = checksum_of(document)
+    if manifest.checksum != checksum:
+        raise InvalidManifest(f"is changed: its checksum says {manifest.checksum}, its content is {checksum}")
     faults = list(find_faults(manifest))
     if faults:
         raise InvalidManifest("; ".join(faults))
     return manifest, document
+
+
+def checksum_of(document: Mapping[str, object]) -> str:
+    """SHA-256, in hex, of the document without its `checksum`, as JSON with sorted keys and no space."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).hexdigest()
 
 
 def find_faults(manifest: Manifest) -> Iterator[str]:

@@ -19,7 +19,17 @@ from scoring.bundle import GoldenDeal, describe_file
 from scoring.calibration import Calibration, RiskScale
 from scoring.features import EncodedRow, Encoder, Feature, Kind
 from scoring.histograms import Category, Histogram, count_categories, count_numbers, freeze_edges
-from scoring.manifest import CARD_FILE, FILE_NAME, FORMAT, GOLDEN_FILE, MODEL_FILE, FileEntry, Manifest, Reference
+from scoring.manifest import (
+    CARD_FILE,
+    FILE_NAME,
+    FORMAT,
+    GOLDEN_FILE,
+    MODEL_FILE,
+    FileEntry,
+    Manifest,
+    Reference,
+    checksum_of,
+)
 from scoring.model import Model, load_model
 
 Deal = Mapping[str, object]
@@ -95,8 +105,9 @@ def build_edge_deals(features: Sequence[Feature], deal: Deal) -> dict[str, Deal]
 
 
 def render_manifest(manifest: Manifest) -> bytes:
-    """JSON that a person can read: a line for every feature, calibration step and histogram."""
-    document = msgspec.to_builtins(manifest)
+    """JSON that a person can read, a line for every feature, step and histogram; the checksum is put in here."""
+    document = json.loads(msgspec.json.encode(manifest))
+    document["checksum"] = checksum_of(document)
     lines = (f"{json.dumps(key)}: {_render(value, 1)}" for key, value in document.items())
     return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
 
@@ -129,6 +140,7 @@ def _build_manifest(draft: Draft, files: Mapping[str, FileEntry]) -> Manifest:
         reference=_build_reference(draft),
         training=draft.training,
         metrics=draft.metrics,
+        checksum="",
     )
 
 
