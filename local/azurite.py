@@ -93,7 +93,7 @@ def _wait_until_answering(azurite: Azurite, folder: Path) -> None:
 
 def _is_answering(port: int) -> bool:
     try:
-        urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()  # noqa: S310 - loopback only
+        urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()
     except HTTPError:
         return True
     except (URLError, OSError):
