@@ -23,7 +23,7 @@ from audit.records import SALT_BYTES, Record, digest_of_event
 from flows.admit_deal import Admitted, Residency, admit_deal
 from flows.calls import Call
 from flows.decision_records import Circumstances, answer_from, build_decision_record
-from flows.errors import VouchError
+from flows.errors import NotAttempted, VouchError
 from flows.idempotency import Claim, Idempotency
 from flows.judge_deals import Judged, judge_deals
 from flows.ports import Clock, Entropy, Ledger
@@ -45,7 +45,8 @@ class IdempotencyKey:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked: decoded JSON deals, in order. `explain` is the number of reasons (None: as the policy says);
-    `generated_ids` are the indexes whose deal_id the server made up."""
+    `generated_ids` are the indexes whose deal_id the server made up; with `all_or_nothing` none is scored unless all
+    are sound."""
 
     payloads: Sequence[object]
     explain: int | None = None
@@ -53,6 +54,7 @@ class Asked:
     synthetic: bool = False
     idempotency: IdempotencyKey | None = None
     generated_ids: frozenset[int] = frozenset()
+    all_or_nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,10 @@ class DecideDeals:
     async def __call__(self, call: Call, asked: Asked) -> list[Answer]:
         """One answer per payload, in order. Raises IdempotencyMismatch, IdempotencyRunning or LedgerUnavailable
         where the whole request meets them."""
-        answers = await self._admit(asked)
+        answers: list[Admitted | Answer] = await self._admit(asked)
         admitted = [answer for answer in answers if isinstance(answer, Admitted)]
+        if asked.all_or_nothing and len(admitted) < len(answers):
+            return [NotAttempted() if isinstance(answer, Admitted) else answer for answer in answers]
         ids = await self._mint(admitted)
         claim = await self._claim(call, asked, ids)
         if claim is not None:

@@ -39,6 +39,10 @@ class RecordTooLarge(VouchError):
     """A deal whose record can't fit the ledger; refused before scoring."""
 
 
+class NotAttempted(VouchError):
+    """A sound deal that was not scored because another of the same request was refused."""
+
+
 class NotFound(VouchError):
     """What was asked for is not here. `what` says which kind of thing."""
 

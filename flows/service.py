@@ -22,6 +22,7 @@ class Service:
 
     region: str
     default_model: str
+    residencies: frozenset[str]
     models: Models
     policies: Policies
     releases: CurrentReleases

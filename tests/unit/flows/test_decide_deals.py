@@ -121,6 +121,12 @@ async def test_batch_with_a_faulty_deal_decides_the_others_in_order_in_one_pass(
     assert stage.stable.calls == [2]
 
 
+async def test_all_or_nothing_with_a_faulty_deal_scores_none(stage: Stage) -> None:
+    answers = await stage.decide(CALL, Asked([deal("D-1"), {"deal_id": "D-2"}], all_or_nothing=True))
+    assert [type(answer).__name__ for answer in answers] == ["NotAttempted", "InvalidDeal"]
+    assert scored(stage) == []
+
+
 async def test_batch_with_one_append_failing_loses_only_that_deal(stage: Stage) -> None:
     stage.ledger.failures = [None, LedgerBusy(), None]
     answers = await stage.decide(CALL, Asked([deal("D-1"), deal("D-2"), deal("D-3")]))

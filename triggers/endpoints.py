@@ -1,0 +1,170 @@
+"""The one table of endpoints: routes, roles, bodies and the problems they answer.
+
+Blueprints register from it, the edge authorises by it, the OpenAPI document and the contract tests are made of it.
+The host tries routes in alphabetical order of function name, so the catch-all's name sorts last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from triggers import schemas
+
+ROLES = ("approver", "auditor", "labeller", "operator", "privacy", "reviewer", "scorer")
+EVERY_ROLE = frozenset(ROLES)
+DEAL_BYTES = 256 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
+SMALL_BYTES = 16 * 1024
+
+AUTHENTICATED = ("unauthenticated", "keys-unavailable", "not-allowed")
+BODY = ("malformed-body", "wrong-content-type", "length-required", "body-too-large")
+RECORDING = ("ledger-unavailable", "ledger-busy")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`roles` None means open. `request` and `response` are types of `triggers/schemas.py`."""
+
+    name: str
+    methods: tuple[str, ...]
+    route: str
+    summary: str
+    roles: frozenset[str] | None = None
+    request: Any = None
+    max_bytes: int = 0
+    response: Any = None
+    problems: tuple[str, ...] = ()
+    is_open_inference: bool = False
+
+
+def _roles(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+SCORE = Endpoint(
+    "deals_score", ("POST",), "api/v1/deals:score", "Score a deal",
+    _roles("scorer", "operator"), schemas.Deal, DEAL_BYTES, schemas.Decision,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "invalid-deal", "foreign-deal", "record-too-large",
+     "idempotency-mismatch", "idempotency-running", "not-found", "version-withdrawn", "not-ready"),
+)  # fmt: skip
+SCORE_BATCH = Endpoint(
+    "deals_score_batch", ("POST",), "api/v1/deals:scoreBatch", "Score up to 1,000 deals",
+    _roles("scorer", "operator"), schemas.Batch, BATCH_BYTES, schemas.BatchResults,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "invalid-request", "idempotency-mismatch",
+     "idempotency-running", "not-found", "version-withdrawn", "not-ready"),
+)  # fmt: skip
+READ_DECISION = Endpoint(
+    "decision_read", ("GET",), "api/v1/decisions/{decision_id}", "Read a decision as it was recorded",
+    _roles("auditor"), response=schemas.RecordedDecision, problems=(*AUTHENTICATED, *RECORDING, "not-found"),
+)  # fmt: skip
+LABEL = Endpoint(
+    "decision_label", ("POST",), "api/v1/decisions/{decision_id}:label", "Say what a deal turned out to be",
+    _roles("labeller"), schemas.Label, SMALL_BYTES, schemas.Receipt,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "idempotency-mismatch", "idempotency-running", "not-found"),
+)  # fmt: skip
+REVIEW = Endpoint(
+    "decision_review", ("POST",), "api/v1/decisions/{decision_id}:review", "Uphold or overturn a decision",
+    _roles("reviewer"), schemas.Review, SMALL_BYTES, schemas.Receipt,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "idempotency-mismatch", "idempotency-running", "not-found"),
+)  # fmt: skip
+MODELS = Endpoint(
+    "models_list", ("GET",), "api/v1/models", "List the models this region holds",
+    EVERY_ROLE, response=schemas.ModelList, problems=AUTHENTICATED,
+)  # fmt: skip
+MODEL_VERSION = Endpoint(
+    "models_read", ("GET",), "api/v1/models/{name}/versions/{version}", "Read a model version's manifest",
+    EVERY_ROLE, response=schemas.Manifest, problems=(*AUTHENTICATED, "not-found"),
+)  # fmt: skip
+READ_RELEASE = Endpoint(
+    "release_read", ("GET",), "api/v1/releases/{model}", "Read what this region serves",
+    _roles("operator", "approver", "auditor"), response=schemas.Release,
+    problems=(*AUTHENTICATED, "not-found", "ledger-unavailable"),
+)  # fmt: skip
+CHANGE_RELEASE = Endpoint(
+    "release_change", ("PUT",), "api/v1/releases/{model}", "Change what this region serves",
+    _roles("operator"), schemas.ReleaseChange, SMALL_BYTES, schemas.Release,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "invalid-request", "precondition-required", "superseded",
+     "version-withdrawn", "not-found"),
+)  # fmt: skip
+OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
+LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
+READY = Endpoint(
+    "health_ready", ("GET", "HEAD"), "health/ready", "Can the region score", response=schemas.Health,
+    problems=("not-ready",),
+)  # fmt: skip
+PAGE = Endpoint("page", ("GET",), "/", "A page to try it on")
+
+V2_SERVER = Endpoint(
+    "v2_server", ("GET",), "v2", "Open Inference: server metadata", EVERY_ROLE,
+    response=schemas.ServerMetadata, problems=AUTHENTICATED, is_open_inference=True,
+)  # fmt: skip
+V2_LIVE = Endpoint(
+    "v2_live", ("GET", "HEAD"), "v2/health/live", "Open Inference: is the server alive",
+    response=schemas.ServerLive, is_open_inference=True,
+)  # fmt: skip
+V2_READY = Endpoint(
+    "v2_ready", ("GET", "HEAD"), "v2/health/ready", "Open Inference: is the server ready",
+    response=schemas.ServerReady, problems=("not-ready",), is_open_inference=True,
+)  # fmt: skip
+_V2_READ = (*AUTHENTICATED, "not-found", "not-ready")
+V2_MODEL = Endpoint(
+    "v2_model", ("GET",), "v2/models/{model}", "Open Inference: model metadata", EVERY_ROLE,
+    response=schemas.ModelMetadata, problems=_V2_READ, is_open_inference=True,
+)  # fmt: skip
+V2_VERSION = Endpoint(
+    "v2_model_version", ("GET",), "v2/models/{model}/versions/{version}", "Open Inference: version metadata", EVERY_ROLE,
+    response=schemas.ModelMetadata, problems=_V2_READ, is_open_inference=True,
+)  # fmt: skip
+V2_MODEL_READY = Endpoint(
+    "v2_model_ready", ("GET",), "v2/models/{model}/ready", "Open Inference: is the model ready", EVERY_ROLE,
+    response=schemas.ModelReady, problems=_V2_READ, is_open_inference=True,
+)  # fmt: skip
+V2_VERSION_READY = Endpoint(
+    "v2_model_version_ready", ("GET",), "v2/models/{model}/versions/{version}/ready",
+    "Open Inference: is the version ready", EVERY_ROLE,
+    response=schemas.ModelReady, problems=_V2_READ, is_open_inference=True,
+)  # fmt: skip
+_V2_INFER = (
+    *AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "invalid-parameter", "foreign-deal",
+    "record-too-large", "partly-recorded", "idempotency-mismatch",
+    "idempotency-running", "not-found", "version-withdrawn", "not-ready",
+)  # fmt: skip
+V2_INFER = Endpoint(
+    "v2_infer", ("POST",), "v2/models/{model}/infer", "Open Inference: score rows",
+    _roles("scorer", "operator"), schemas.InferRequest, BATCH_BYTES, schemas.InferResponse, _V2_INFER,
+    is_open_inference=True,
+)  # fmt: skip
+V2_VERSION_INFER = Endpoint(
+    "v2_infer_version", ("POST",), "v2/models/{model}/versions/{version}/infer",
+    "Open Inference: score rows with one version",
+    _roles("operator"), schemas.InferRequest, BATCH_BYTES, schemas.InferResponse, _V2_INFER, is_open_inference=True,
+)  # fmt: skip
+
+UNMATCHED = Endpoint(
+    "zz_unmatched", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), "{*path}", "Whatever is not here",
+    problems=("no-such-path", "method-not-allowed"),
+)  # fmt: skip
+
+ENDPOINTS: Sequence[Endpoint] = (
+    SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
+    OPENAPI, LIVE, READY, PAGE,
+    V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
+    UNMATCHED,
+)  # fmt: skip
+
+
+def allowed_methods(path: str) -> list[str]:
+    """The methods that some endpoint answers at a path; empty where there is nothing at all."""
+    wanted = path.strip("/")
+    matching = [
+        endpoint for endpoint in ENDPOINTS if endpoint is not UNMATCHED and _pattern(endpoint).fullmatch(wanted)
+    ]
+    return sorted({method for endpoint in matching for method in endpoint.methods})
+
+
+def _pattern(endpoint: Endpoint) -> re.Pattern[str]:
+    literals = re.split(r"\{\w+\}", endpoint.route.strip("/"))
+    return re.compile("[^/]+".join(map(re.escape, literals)), re.IGNORECASE)

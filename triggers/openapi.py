@@ -1,0 +1,178 @@
+"""This API as an OpenAPI 3.1 document, made from the table of endpoints, the schemas and the models held.
+
+The features of a deal are described as the default model knows them, so that a client generated from the document
+knows them too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from flows.service import Service
+from scoring.features import Feature, Kind
+from triggers import schemas
+from triggers.endpoints import CHANGE_RELEASE, ENDPOINTS, SCORE, SCORE_BATCH, UNMATCHED, Endpoint
+from triggers.problems import KINDS
+from triggers.problems import Kind as ProblemKind
+
+TITLE = "Vouch"
+REF = "#/components/schemas/{name}"
+PROBLEMS_BY_SLUG: Mapping[str, ProblemKind] = {kind.slug: kind for kind in KINDS.values()}
+ALWAYS = ("internal-error",)
+
+_PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "deals": (
+        {"name": "explain", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 9999},
+         "description": "How many reasons to give; without it the policy says."},
+        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+         "description": "The same key and body again replays the recorded decision."},
+        {"name": "X-Model-Version", "in": "header", "schema": {"type": "string"},
+         "description": "Pins a version; for operators."},
+        {"name": "X-Vouch-Synthetic", "in": "header", "schema": {"type": "string", "enum": ["true"]},
+         "description": "Recorded, and kept out of metrics; for operators."},
+    ),
+    "release": (
+        {"name": "If-Match", "in": "header", "schema": {"type": "string"},
+         "description": "The ETag of the release that is to be changed."},
+    ),
+}  # fmt: skip
+
+
+def build_openapi(service: Service) -> dict[str, Any]:
+    """The document, for the models that this instance holds."""
+    types = [kind for endpoint in ENDPOINTS for kind in (endpoint.request, endpoint.response) if kind is not None]
+    types += [schemas.Problem, schemas.DecisionResult, schemas.ProblemResult]
+    _, components = msgspec.json.schema_components(types, ref_template=REF)
+    _describe_deals(components, service)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": "1",
+            "description": f"Scores deals for fraud in {service.region}, and can prove every decision it made.",
+        },
+        "paths": _paths(),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _paths() -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        if endpoint is not UNMATCHED:
+            operations = paths.setdefault(f"/{endpoint.route.strip('/')}", {})
+            operations.update({method.lower(): _operation(endpoint, method) for method in endpoint.methods})
+    return paths
+
+
+def _operation(endpoint: Endpoint, method: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name if method == endpoint.methods[0] else f"{endpoint.name}_{method.lower()}",
+        "summary": endpoint.summary,
+        "parameters": [*_path_parameters(endpoint.route), *_other_parameters(endpoint)],
+        "responses": _responses(endpoint, method),
+    }
+    if endpoint.roles is not None:
+        operation["security"] = [{"bearer": []}]
+        operation["description"] = f"For the roles {', '.join(sorted(endpoint.roles))}."
+    if endpoint.request is not None:
+        operation["requestBody"] = {"required": True, "content": _content("application/json", endpoint.request)}
+    return operation
+
+
+def _path_parameters(route: str) -> list[dict[str, Any]]:
+    names = re.findall(r"\{(\w+)\}", route)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _other_parameters(endpoint: Endpoint) -> Sequence[Mapping[str, Any]]:
+    if endpoint is CHANGE_RELEASE:
+        return _PARAMETERS["release"]
+    return _PARAMETERS["deals"] if endpoint in {SCORE, SCORE_BATCH} else ()
+
+
+def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "Done."}
+    if method != "HEAD":
+        success["content"] = _success_content(endpoint)
+    responses = {"200": success}
+    for status, kinds in sorted(_by_status(PROBLEMS_BY_SLUG[slug] for slug in (*endpoint.problems, *ALWAYS)).items()):
+        responses[str(status)] = {"description": "; ".join(kind.title for kind in kinds) + "."}
+        if method != "HEAD":
+            responses[str(status)]["content"] = _content("application/problem+json", schemas.Problem)
+    return responses
+
+
+def _success_content(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.name == "page":
+        return {"text/html": {"schema": {"type": "string"}}}
+    if endpoint.response is None:
+        return {"application/json": {"schema": {"type": "object"}}}
+    return _content("application/json", endpoint.response)
+
+
+def _by_status(kinds: Iterable[ProblemKind]) -> dict[int, list[ProblemKind]]:
+    grouped: dict[int, list[ProblemKind]] = {}
+    for kind in kinds:
+        grouped.setdefault(kind.status, []).append(kind)
+    return grouped
+
+
+def _content(mimetype: str, kind: type) -> dict[str, Any]:
+    return {mimetype: {"schema": {"$ref": REF.format(name=kind.__name__)}}}
+
+
+def _describe_deals(components: dict[str, Any], service: Service) -> None:
+    """What the types can't say: the models' names, the default model's features, what a result of a batch is."""
+    deal = components["Deal"]["properties"]
+    names = list(service.models.names())
+    deal["model"] = {"anyOf": [{"type": "string", "enum": names}, {"type": "null"}], "default": None}
+    versions = service.models.versions(service.default_model)
+    model = service.models.find(service.default_model, versions[0]) if versions else None
+    if model is not None and len(names) == 1:
+        deal["features"] = describe_features(model.features)
+    deal["residency"] = {
+        "anyOf": [{"type": "string", "enum": sorted(service.residencies)}, {"type": "null"}],
+        "default": None,
+        "description": "ISO 3166-1 alpha-2. Any other country is answered with 421 and the regions that accept it.",
+    }
+    results = {"type": "array", "items": {"oneOf": [_ref("DecisionResult"), _ref("ProblemResult")]}}
+    components["BatchResults"]["properties"]["results"] = results
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": REF.format(name=name)}
+
+
+def describe_features(features: Sequence[Feature]) -> dict[str, Any]:
+    """JSON Schema of a deal's features: every name, type and hard limit; unseen categories are allowed."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {feature.name: _describe_feature(feature) for feature in features},
+        "required": [feature.name for feature in features if not feature.nullable],
+    }
+
+
+def _describe_feature(feature: Feature) -> dict[str, Any]:
+    schema: dict[str, Any] = {"description": feature.description}
+    if feature.kind is Kind.NUMERIC:
+        schema["type"] = "number"
+        schema |= {} if feature.minimum is None else {"minimum": feature.minimum}
+        schema |= {} if feature.maximum is None else {"maximum": feature.maximum}
+    elif feature.kind is Kind.BOOLEAN:
+        schema["type"] = "boolean"
+    elif feature.categories and isinstance(feature.categories[0], int):
+        schema |= {"type": "integer", "examples": list(feature.categories)}
+    else:
+        schema |= {"type": "string", "maxLength": 256, "examples": list(feature.categories)}
+    if feature.nullable:
+        schema["type"] = [schema["type"], "null"]
+    return schema

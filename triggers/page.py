@@ -1,0 +1,60 @@
+"""The page at `/` and the OpenAPI document: what a newcomer meets first."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import azure.functions as func
+
+from flows.service import Service
+from triggers.blueprints import build_blueprint
+from triggers.edge import Edge, Exchange, Reply
+from triggers.endpoints import OPENAPI, PAGE
+from triggers.openapi import build_openapi
+
+TEMPLATE = (Path(__file__).parent / "page.html").read_text()
+SAMPLE = "/*SAMPLE*/null"
+
+
+def page_blueprint(edge: Edge) -> func.Blueprint:
+    page = render_page(TEMPLATE, edge.service)
+    headers = {"Content-Security-Policy": content_security_policy(page), "Referrer-Policy": "no-referrer"}
+
+    async def show_page(exchange: Exchange) -> Reply:
+        return Reply(page.encode(), headers=headers, mimetype="text/html")
+
+    async def show_openapi(exchange: Exchange) -> Reply:
+        return Reply(build_openapi(edge.service))
+
+    return build_blueprint(edge, {PAGE: show_page, OPENAPI: show_openapi})
+
+
+def render_page(template: str, service: Service) -> str:
+    """The page with a ready deal of the default model: the golden one that scores highest."""
+    versions = service.models.versions(service.default_model)
+    model = service.models.find(service.default_model, versions[0]) if versions else None
+    features = {}
+    if model is not None and model.golden:
+        rows = [(model.score(model.encode(golden)[0].values), number) for number, golden in enumerate(model.golden)]
+        features = dict(model.golden[max(rows)[1]])
+    sample = json.dumps({"region": service.region, "deal": {"deal_id": "CLAIM-1", "features": features}})
+    return template.replace(SAMPLE, sample.replace("<", "\\u003c"))
+
+
+def content_security_policy(page: str) -> str:
+    """Only the page's own script and style may run, named by their hashes; it may call only where it came from."""
+    script, style = (_hash_of(page, tag) for tag in ("script", "style"))
+    return (
+        f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _hash_of(page: str, tag: str) -> str:
+    match = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    assert match is not None, f"the page has no <{tag}>"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(match[1].encode()).digest()).decode()}'"

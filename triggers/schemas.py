@@ -1,0 +1,271 @@
+"""The shapes of requests and answers, for decoding the small bodies and for the OpenAPI document.
+
+Deals are read by `scoring/deals.py`, which lists every fault at once; the types here describe them. Answers are
+built as plain values; the contract tests hold them to these types.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+( [!-~]+)*$")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Timestamp = Annotated[datetime, Meta(tz=True)]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Deal(Struct, forbid_unknown_fields=True):
+    """What a deal system asks about. Features are those of the model; a missing one is imputed and listed."""
+
+    deal_id: Id
+    features: dict[str, Any]
+    model: str | None = None
+    occurred_at: Timestamp | None = None
+    residency: str | None = None
+    subjects: Annotated[list[Id], Meta(max_length=16)] | None = None
+
+
+class Reason(Struct):
+    """Contribution: TreeSHAP, in log-odds; positive raises the risk."""
+
+    code: str
+    feature: str
+    value: Any
+    contribution: float
+    text: str
+
+
+class ModelRef(Struct):
+    name: str
+    version: str
+    digest: Digest
+
+
+class PolicyRef(Struct):
+    name: str
+    version: str
+
+
+class Decision(Struct):
+    """A decision, recorded before it was answered. `record_digest` is the caller's receipt."""
+
+    decision_id: str
+    deal_id: str
+    outcome: Literal["approve", "review", "decline"]
+    score: Share
+    risk_score: Annotated[int, Meta(ge=0, le=1000)]
+    reasons: list[Reason]
+    imputed: list[str]
+    unseen: list[str]
+    unusual: list[str]
+    model: ModelRef
+    policy: PolicyRef
+    region: str
+    decided_at: datetime
+    record_digest: Digest
+    deal_id_generated: bool | UnsetType = UNSET
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    deals: Annotated[list[Deal], Meta(min_length=1, max_length=1000)]
+
+
+class Fault(Struct):
+    """`pointer` is a JSON Pointer into the request."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Struct):
+    """RFC 9457, `application/problem+json`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Fault] | UnsetType = UNSET
+    regions: dict[str, str] | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class DecisionResult(Struct):
+    decision: Decision
+
+
+class ProblemResult(Struct):
+    problem: Problem
+
+
+class BatchResults(Struct):
+    """One result a deal, in order: its decision or its problem."""
+
+    results: list[Any]
+
+
+class RecordedDecision(Struct):
+    """CloudEvents 1.0 as they were recorded, and the decision's digest computed anew."""
+
+    decision: dict[str, Any]
+    record_digest: Digest
+    labels: list[dict[str, Any]]
+    reviews: list[dict[str, Any]]
+
+
+class Label(Struct, forbid_unknown_fields=True):
+    """`source` says who found out: a system or a desk, never a person's name."""
+
+    label: Literal["fraud", "genuine"]
+    source: ShortText
+    labelled_at: Timestamp
+
+
+class Review(Struct, forbid_unknown_fields=True):
+    """`outcome` is what it should have been; it goes with `overturn`."""
+
+    verdict: Literal["uphold", "overturn"]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+    outcome: Literal["approve", "review", "decline"] | None = None
+
+
+class Receipt(Struct):
+    """`replayed`: the same was recorded before, and this is its receipt."""
+
+    record_id: str
+    record_digest: Digest
+    replayed: bool
+
+
+class ModelEntry(Struct):
+    name: str
+    versions: list[str]
+
+
+class ModelList(Struct):
+    models: list[ModelEntry]
+    default_model: str
+
+
+class Manifest(Struct):
+    """A model bundle's manifest; `scoring/manifest.schema.json` is its whole schema."""
+
+    name: str
+    version: str
+    features: list[dict[str, Any]]
+
+
+class Target(Struct, forbid_unknown_fields=True):
+    """`policy` reads `name/version`."""
+
+    version: ShortText
+    policy: ShortText
+
+
+class ReleaseChange(Struct, forbid_unknown_fields=True):
+    """`weight` is the candidate's share of live deals in percent, `shadow_share` (0 to 1) what it scores unseen."""
+
+    stable: Target
+    candidate: Target | None = None
+    weight: Percent = 0
+    shadow_share: Share = 0.0
+    rollout_id: Annotated[str, Meta(max_length=100)] = ""
+    valid_until: Timestamp | None = None
+    reason: Annotated[str, Meta(max_length=500)] = ""
+    change_id: Annotated[str, Meta(max_length=100)] = ""
+
+
+class Release(Struct):
+    model: str
+    generation: int
+    stable: Target
+    candidate: Target | None
+    weight: int
+    shadow_share: float
+    rollout_id: str
+    valid_until: datetime | None
+    withdrawn: list[str]
+    hold: str | None
+    change_id: str
+
+
+class Health(Struct):
+    status: str
+    region: str
+
+
+class ServerMetadata(Struct):
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ServerLive(Struct):
+    live: bool
+
+
+class ServerReady(Struct):
+    ready: bool
+
+
+class ModelReady(Struct):
+    name: str
+    ready: bool
+
+
+class TensorMetadata(Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(Struct):
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class InputTensor(Struct):
+    """Data in row-major order, flat or nested."""
+
+    name: str
+    shape: list[Annotated[int, Meta(ge=0)]]
+    datatype: str
+    data: list[Any]
+    parameters: dict[str, Any] | None = None
+
+
+class RequestedOutput(Struct):
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class InferRequest(Struct):
+    """`parameters` may hold deal_ids, residencies and subjects, one a row."""
+
+    inputs: list[InputTensor]
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+    outputs: list[RequestedOutput] | None = None
+
+
+class OutputTensor(Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any]
+
+
+class InferResponse(Struct):
+    model_name: str
+    model_version: str
+    outputs: list[OutputTensor]
+    id: str | UnsetType = UNSET
+    parameters: dict[str, Any] | UnsetType = UNSET
