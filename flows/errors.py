@@ -51,6 +51,30 @@ class NotFound(VouchError):
         self.what = what
 
 
+class InvalidBody(VouchError):
+    """A body that is no sound JSON. `detail` says what and where, and repeats nothing of the body."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class WrongContentType(VouchError):
+    """A body that is not declared to be JSON."""
+
+
+class Unauthenticated(VouchError):
+    """No valid token came. `reason` is for the log: it holds nothing of the token, and never goes out."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("a valid token is required")
+        self.reason = reason
+
+
+class KeysUnavailable(VouchError):
+    """Tokens can't be checked: the issuer's keys are to be had neither from it nor from the region's storage."""
+
+
 class NotAllowed(VouchError):
     """The caller's roles don't allow this; `roles` are those that would."""
 
