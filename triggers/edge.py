@@ -53,10 +53,11 @@ class Exchange:
 
     def param(self, name: str) -> str:
         """A parameter of the route."""
-        return self.request.route_params.get(name, "")
+        return str(self.request.route_params.get(name, ""))
 
     def header(self, name: str) -> str | None:
-        return self.request.headers.get(name)
+        value: str | None = self.request.headers.get(name)
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,8 @@ V2_MODEL = Endpoint(
     response=schemas.ModelMetadata, problems=_V2_READ, is_open_inference=True,
 )  # fmt: skip
 V2_VERSION = Endpoint(
-    "v2_model_version", ("GET",), "v2/models/{model}/versions/{version}", "Open Inference: version metadata", EVERY_ROLE,
-    response=schemas.ModelMetadata, problems=_V2_READ, is_open_inference=True,
+    "v2_model_version", ("GET",), "v2/models/{model}/versions/{version}", "Open Inference: version metadata",
+    EVERY_ROLE, response=schemas.ModelMetadata, problems=_V2_READ, is_open_inference=True,
 )  # fmt: skip
 V2_MODEL_READY = Endpoint(
     "v2_model_ready", ("GET",), "v2/models/{model}/ready", "Open Inference: is the model ready", EVERY_ROLE,
