@@ -80,7 +80,8 @@ def _check_header(header: Mapping[str, str], names: tuple[str, ...]) -> None:
     kind = objective.partition(" ")[0]
     if header.get("num_class") != "1" or header.get("num_tree_per_iteration") != "1":
         raise CannotPackage(
-            f"The model has {header.get('num_class')} classes ({kind}). Vouch serves binary classifiers."
+            f"The model ({kind}, {header.get('num_class')} classes) gives more than one score a deal. "
+            "Vouch serves binary classifiers."
         )
     if not kind:
         raise CannotPackage(

@@ -53,11 +53,11 @@ def package(
 
 
 def _choose_positive(classifier: Any, positive: object) -> object:
-    classes = list(getattr(classifier, "classes_", []))
+    classes = [str(value) for value in getattr(classifier, "classes_", [])]
     if len(classes) != 2:
         return positive
-    if positive is not None and str(positive) != str(classes[1]):
-        raise CannotPackage(f"The classifier scores {classes[1]!r}, not {positive!r}. Train it with fraud as 1.")
+    if positive is not None and str(positive) != classes[1]:
+        raise CannotPackage(f"The classifier scores {classes[1]!r}, not {str(positive)!r}. Train it with fraud as 1.")
     return classes[1]
 
 

@@ -23,7 +23,7 @@ Made by `python -m vouch package` from a LightGBM classifier and a labelled samp
 - On the sample: AUC {metrics["auc"]}, average precision {metrics["average_precision"]}, log loss {metrics["log_loss"]},
   Brier score {metrics["brier_score"]}.
 - If the model was trained on this sample, these figures and the calibration flatter it.
-- Golden deals are mixed from many rows of the sample; none of them is a real deal.
+- Golden deals are mixed: each takes every feature from another row of the sample.
 
 ## What its owner has to write
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from scoring.features import Feature, Kind
+from scoring.manifest import find_feature_faults
 from vouch.errors import CannotPackage
 from vouch.model_text import ModelText
 from vouch.samples import Sample, parse_text
@@ -71,9 +72,12 @@ def _override(feature: Feature, fields: Mapping[str, Any]) -> Feature:
     if fixed:
         raise CannotPackage(f"{feature.name}: {_list(fixed)} can't be overridden; {', '.join(sorted(OWNED))} can.")
     try:
-        return msgspec.convert({**msgspec.to_builtins(feature), **fields}, Feature)
+        changed = msgspec.convert({**msgspec.to_builtins(feature), **fields}, Feature)
     except msgspec.ValidationError as error:
         raise CannotPackage(f"{feature.name}: the override is wrong: {error}") from error
+    for fault in find_feature_faults(changed):
+        raise CannotPackage(f"{feature.name}: the override is wrong: {fault}")
+    return changed
 
 
 def _place_pandas_categories(model: ModelText, sample: Sample, names: Sequence[str]) -> dict[int, Sequence[object]]:
