@@ -140,6 +140,17 @@ def test_packed_record_is_unpacked_with_the_same_digest() -> None:
     assert digest_of_event(event) == record.digest == row["digest"]
 
 
+def test_clock_that_runs_back_takes_no_minutes_counters_back() -> None:
+    log = LaneLog(PARTITION)
+    table: dict[str, Entity] = {}
+    for number, minute in enumerate([5, 6, 5]):
+        transaction = log.cut([packed(number)], START_MS + minute * 60_000, f"b{number}")
+        table |= {str(entity["RowKey"]): entity for entity in transaction.entities}
+    counts = {key: read_counters(row).records for key, row in table.items() if key.startswith("!minute-")}
+    assert sum(counts.values()) == 3
+    assert list(counts.values()) == [1, 2]
+
+
 def test_counters_of_a_busy_minute_are_spread_over_properties_that_storage_takes() -> None:
     log = LaneLog(PARTITION)
     batch = [packed(number, outcome=f"outcome-{number}-{'x' * 900}") for number in range(98)]
