@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -17,12 +16,17 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from local.failures import LocalFailed
+from local.node import find_node
+
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / ".local" / "azurite" / "node_modules"
+PROGRAM = MODULES / "azurite" / "dist" / "src" / "azurite.js"
+LEASH = Path(__file__).parent / "npm" / "leash.cjs"
 START_SECONDS = 30
 
 
-class AzuriteFailed(RuntimeError):
+class AzuriteFailed(LocalFailed):
     """Azurite could not be started; the message says why and what to do."""
 
 
@@ -62,19 +66,33 @@ class Azurite:
 
 def start_azurite(accounts: Sequence[str], folder: Path, ports: tuple[int, int, int]) -> Azurite:
     """Start Azurite for these accounts on (blob, queue, table) ports and return once all three answer."""
-    program = MODULES / "azurite" / "dist" / "src" / "azurite.js"
-    node = shutil.which("node")
-    if node is None or not program.exists():
+    node = find_node()
+    if node is None or not PROGRAM.exists():
         raise AzuriteFailed("Azurite is not installed. Run `make setup`, which installs it under .local/azurite.")
     folder.mkdir(parents=True, exist_ok=True)
     blob, queue, table = ports
-    command = [node, str(program), "--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location", str(folder)]
+    command = [
+        node,
+        "--require",
+        str(LEASH),
+        str(PROGRAM),
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        "--location",
+        str(folder),
+    ]
     for name, port in (("blob", blob), ("queue", queue), ("table", table)):
         command += [f"--{name}Host", "127.0.0.1", f"--{name}Port", str(port)]
     declared = ";".join(f"{account}:{account_key(account)}" for account in accounts)
     with (folder / "azurite.out").open("wb") as out:
         process = subprocess.Popen(
-            command, env={**os.environ, "AZURITE_ACCOUNTS": declared}, stdout=out, stderr=out, start_new_session=True
+            command,
+            env={**os.environ, "AZURITE_ACCOUNTS": declared},
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     azurite = Azurite(process, blob, queue, table)
     _wait_until_answering(azurite, folder)

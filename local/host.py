@@ -22,6 +22,7 @@ import uvicorn
 from local.http_host import HttpHost, Message, Receive, Scope, Send
 from local.indexing import IndexedFunction, IndexingFailed, index_functions, load_app
 from local.invocations import Invoker
+from local.leash import hold_leash
 from local.routes import InvalidRoute
 from local.timers import TimerHost
 
@@ -92,7 +93,8 @@ def _run(host: Host, port: int) -> int:
         ws="none",
     )
     listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name != "nt":  # on Windows the option would take the port from its holder
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
     except OSError as error:
@@ -115,7 +117,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.host", description="Run a function app on this machine.")
     parser.add_argument("file", type=Path, nargs="?", default=Path("function_app.py"), help="the app's function_app.py")
     parser.add_argument("--port", type=int, default=7071)
+    parser.add_argument("--leash", action="store_true", help="end when standard input ends")
     arguments = parser.parse_args()
+    if arguments.leash:
+        hold_leash()
     return serve(arguments.file.resolve(), arguments.port)
 
 

@@ -1,0 +1,100 @@
+"""The local system's command line: `python -m local run`. `make run` and `python run.py` come here."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from local.failures import LocalFailed
+from local.newcomer import describe_ready, write_first_claim
+from local.node import ensure_azurite
+from local.plan import DEFAULT_BASE_PORT, DEFAULT_FOLDER, make_plan
+from local.system import System
+
+EXIT_FAILED = 1
+
+
+class StopAsked(BaseException):
+    """Ctrl-C or SIGTERM came while the system was starting."""
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start the system, say how to use it, watch it, stop it."""
+    began = time.monotonic()
+    stopped = _stop_on_signals()
+    ensure_azurite(say)
+    plan = make_plan(arguments.folder, arguments.base_port)
+    system = System(plan, say)
+    try:
+        system.start()
+        write_first_claim(plan)
+        say(describe_ready(plan, time.monotonic() - began))
+        system.watch(stopped)
+    except StopAsked:
+        pass
+    finally:
+        _ignore_signals()
+        say("Stopping ...")
+        system.stop()
+    say("Everything has stopped.")
+    return 0
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a command; a failure is one sentence and its remedy."""
+    arguments = _parser().parse_args(words)
+    try:
+        code: int = arguments.command(arguments)
+    except LocalFailed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return EXIT_FAILED
+    except StopAsked:
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="The local system.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    runs = commands.add_parser("run", help="start the regions and watch them until Ctrl-C")
+    runs.set_defaults(command=run)
+    for command in (runs,):
+        command.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where state is kept")
+        command.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="the first port")
+    return parser
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; the first one also interrupts a start that is under way."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        if not stopped.is_set():
+            stopped.set()
+            raise StopAsked
+
+    for number in _stop_signals():
+        signal.signal(number, stop)
+    return stopped
+
+
+def _ignore_signals() -> None:
+    for number in _stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _stop_signals() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What a newcomer needs once the system is ready: a first claim to send, and the words to paste."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from flows.regions import Region
+from local.plan import DEFAULT_BASE_PORT, ROOT, Plan
+
+GOLDEN = ROOT / "model_artifacts" / "deal-fraud" / "1.0.0" / "golden.jsonl"
+
+
+def write_first_claim(plan: Plan) -> Path:
+    """The golden claim with the highest score of the first model, as a deal: one with reasons to show."""
+    claims = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+    riskiest = max((claim for claim in claims if not claim["unseen"]), key=lambda claim: float(claim["score"]))
+    residency = sorted(plan.control.residencies)[0]
+    deal = {"deal_id": "claim-1996-0001", "residency": residency, "features": riskiest["features"]}
+    file = plan.folder / "first-claim.json"
+    file.write_text(json.dumps(deal, indent=2) + "\n")
+    return file
+
+
+def describe_ready(plan: Plan, seconds: float) -> str:
+    """The message that ends the start."""
+    control = plan.control
+    lines = [f"Ready in {seconds:.1f} s. Regions:"]
+    lines += [f"  {region.name:<14} {region.base_url}  {_what_it_takes(region)}" for region in plan.regions.values()]
+    lines += [
+        "",
+        "Score a first claim (paste this into another terminal, here in the project's folder):",
+        "",
+        f"  {first_curl(plan)}",
+        "",
+        f"or open {control.base_url}/ in a browser; it asks for a token: paste the content of",
+        f"  {_shown(plan.token_file('scorer'))}",
+        "",
+        f"Tokens of other roles lie beside it; logs under {_shown(plan.folder / 'logs')}. Ctrl-C stops everything.",
+    ]
+    if plan.base_port == DEFAULT_BASE_PORT:
+        lines.append("Replay a thousand real claims through the regions: make demo")
+    return "\n".join(lines)
+
+
+def first_curl(plan: Plan) -> str:
+    """The first curl, in one line that bash, zsh and PowerShell all take."""
+    curl = "curl.exe" if os.name == "nt" else "curl"
+    token, claim = _shown(plan.token_file("scorer")), _shown(plan.folder / "first-claim.json")
+    return (
+        f'{curl} -s {plan.control.base_url}/api/v1/deals:score -H "Authorization: Bearer $(cat {token})"'
+        f' -H "Content-Type: application/json" -d "@{claim}"'
+    )
+
+
+def _what_it_takes(region: Region) -> str:
+    several = len(region.residencies) > 3
+    residencies = f"{len(region.residencies)} countries" if several else ", ".join(sorted(region.residencies))
+    return f"takes deals of {residencies}" + ("; control region" if region.control else "")
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,97 @@
+"""The processes of the local system: Azurite and one host a region, each on a leash and with a log file of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.azurite import Azurite
+from local.issuer import jwks_url, write_secret
+from local.plan import ROOT, Plan
+
+WINDOW_S = 60
+STOP_SECONDS = 10
+
+
+@dataclass(slots=True)
+class RegionProcess:
+    """A running region."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def has_ended(self) -> bool:
+        """True once the process is gone."""
+        return self.process.poll() is not None
+
+    def last_lines(self, count: int = 12) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+def account_of(region: str) -> str:
+    """The region's storage account (3 to 24 lower-case letters and digits)."""
+    return f"vouch{region.replace('-', '').lower()}"[:24]
+
+
+def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, str]:
+    """The settings of a region's app, as `docs/settings.md` lists them."""
+    return {
+        "VOUCH_REGION": region,
+        "VOUCH_REGIONS_FILE": str(plan.regions_file),
+        "VOUCH_STORAGE_CONNECTION": azurite.connection_string(account_of(region)),
+        "VOUCH_ISSUER": plan.issuer,
+        "VOUCH_JWKS_URL": jwks_url(plan),
+        "VOUCH_HMAC_KEY": _hmac_key(plan, region),
+        "VOUCH_WINDOW_S": str(WINDOW_S),
+    }
+
+
+def start_region(plan: Plan, region: str, azurite: Azurite) -> RegionProcess:
+    """Start a region's host; it is not ready yet."""
+    log = plan.log_file(region)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "local.host", str(ROOT / "function_app.py")]
+    command += ["--port", str(plan.port_of(region)), "--leash"]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**_inherited(), **region_environment(plan, region, azurite)},
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    return RegionProcess(region, process, log)
+
+
+def stop_regions(regions: list[RegionProcess]) -> None:
+    """Ask all to stop, wait, and kill what doesn't."""
+    for region in regions:
+        region.process.terminate()
+    for region in regions:
+        try:
+            region.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            region.process.kill()
+            region.process.wait(STOP_SECONDS)
+        if region.process.stdin is not None:
+            region.process.stdin.close()
+
+
+def _inherited() -> dict[str, str]:
+    """The environment without settings of Vouch that the caller's shell may hold."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("VOUCH_")}
+
+
+def _hmac_key(plan: Plan, region: str) -> str:
+    file = plan.folder / "issuer" / f"hmac-{region}.hex"
+    if not file.exists():
+        write_secret(file, secrets.token_hex(32).encode())
+    return file.read_text()
