@@ -17,6 +17,7 @@ from flows.errors import InvalidBody, WrongContentType
 MAX_DEPTH = 32
 MAX_NUMBER_CHARACTERS = 400  # no double needs more, even written out without an exponent
 
+_CONTAINERS = frozenset({dict, list})
 _BOM = b"\xef\xbb\xbf"
 _JSON_TYPE = re.compile(r"application/json[ \t]*(;.*)?", re.IGNORECASE)
 _TOKEN = re.compile(r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<is_name>\s*:)?|[{}]|[-+.\w]+', re.DOTALL)
@@ -125,14 +126,14 @@ def _check_surrogates(text: str) -> None:
 def _check_depth(value: object) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
+        level = [child for parent in level for child in _children(parent) if type(child) in _CONTAINERS]
         if not level:
             return
     raise _too_deep()
 
 
 def _children(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value
+    return value.values() if type(value) is dict else value
 
 
 def _too_deep() -> InvalidBody:

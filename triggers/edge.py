@@ -19,7 +19,7 @@ import azure.functions as func
 import msgspec
 
 from flows.calls import Call, Caller
-from flows.errors import NotAllowed, VouchError
+from flows.errors import NotAllowed, Unauthenticated, VouchError
 from flows.ports import Clock
 from flows.service import Service
 from triggers.bodies import decode_json, require_json
@@ -125,6 +125,8 @@ class Edge:
     async def _refuse(self, endpoint: Endpoint, exchange: Exchange, error: VouchError) -> Reply:
         kind = kind_of(error)
         exchange.told["problem"] = kind.slug
+        if isinstance(error, Unauthenticated):
+            exchange.told["reason"] = error.reason
         await self.record_refusal(exchange, error)
         problem = build_problem(error, exchange.call.request_id, is_open_inference=endpoint.is_open_inference)
         return Reply(problem, kind.status, kind.headers(error), PROBLEM)

@@ -24,7 +24,7 @@ from triggers.scoring import decision_headers, read_asked, tell_decisions
 from triggers.tensors import OUTPUTS, build_output, check_outputs, input_datatype, pointer_of, read_rows
 from triggers.typed_bodies import read_typed
 
-PLATFORM = "lightgbm"
+PLATFORM = "lightgbm_text"
 
 
 def open_inference_blueprint(edge: Edge) -> func.Blueprint:
@@ -43,13 +43,13 @@ def open_inference_blueprint(edge: Edge) -> func.Blueprint:
         return Reply({"ready": True})
 
     async def model_metadata(exchange: Exchange) -> Reply:
-        return Reply(_metadata(_find_model(edge, exchange), service.models.versions(exchange.param("model"))))
+        return Reply(_metadata(await _find_model(edge, exchange), service.models.versions(exchange.param("model"))))
 
     async def model_ready(exchange: Exchange) -> Reply:
-        return Reply({"name": _find_model(edge, exchange).name, "ready": True})
+        return Reply({"name": (await _find_model(edge, exchange)).name, "ready": True})
 
     async def infer(exchange: Exchange) -> Reply:
-        _find_model(edge, exchange)
+        await _find_model(edge, exchange)
         request = read_typed(exchange.body, InferRequest)
         wanted = check_outputs(request)
         rows = read_rows(request, exchange.param("model"), exchange.call.request_id)
@@ -75,17 +75,14 @@ def open_inference_blueprint(edge: Edge) -> func.Blueprint:
     )
 
 
-def _find_model(edge: Edge, exchange: Exchange) -> Model:
+async def _find_model(edge: Edge, exchange: Exchange) -> Model:
     """The version in the path, else the one that the region's release calls stable."""
     name, version = exchange.param("model"), exchange.param("version")
     models = edge.service.models
     if not models.versions(name):
         raise NotFound("model")
     if not version:
-        release = edge.service.releases.known(name)
-        if release is None:
-            raise NotReady([f"the release of {name} has not been read yet"])
-        version = release.stable.version
+        version = (await edge.service.releases.current(name)).release.stable.version
     model = models.find(name, version)
     if model is None:
         raise NotFound("model version")

@@ -29,7 +29,7 @@ class InvalidParameter(VouchError):
     """A header or query parameter that is wrong. `name` is ours, never the caller's text."""
 
     def __init__(self, name: str, detail: str) -> None:
-        super().__init__(f"{name}: {detail}")
+        super().__init__(f"{name}: {detail}.")
 
 
 class PreconditionRequired(VouchError):

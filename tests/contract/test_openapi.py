@@ -1,0 +1,53 @@
+"""The OpenAPI document is valid and says what the table of endpoints says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.desk import Desk, golden_features, load_models, read
+from triggers.endpoints import ENDPOINTS, UNMATCHED
+from triggers.problems import KINDS
+
+
+async def document(desk: Desk) -> dict[str, Any]:
+    found: dict[str, Any] = read(await desk.send("GET", "/api/openapi.json", roles=None))
+    return found
+
+
+async def test_document_is_valid_openapi(desk: Desk) -> None:
+    OpenAPIV31SpecValidator(await document(desk)).validate()
+
+
+async def test_document_describes_every_endpoint_and_no_other(desk: Desk) -> None:
+    paths = (await document(desk))["paths"]
+    described = {(path, method.upper()) for path, operations in paths.items() for method in operations}
+    routed = {(f"/{e.route.strip('/')}", method) for e in ENDPOINTS if e is not UNMATCHED for method in e.methods}
+    assert described == routed
+
+
+async def test_document_asks_for_a_token_where_the_edge_does(desk: Desk) -> None:
+    paths = (await document(desk))["paths"]
+    for endpoint in ENDPOINTS:
+        if endpoint is not UNMATCHED:
+            operation = paths[f"/{endpoint.route.strip('/')}"][endpoint.methods[0].lower()]
+            assert ("security" in operation) == (endpoint.roles is not None), endpoint.name
+
+
+async def test_document_knows_the_features_of_the_model(desk: Desk) -> None:
+    features = (await document(desk))["components"]["schemas"]["Deal"]["properties"]["features"]["properties"]
+    assert set(features) == set(golden_features())
+    model = load_models().find("deal-fraud", "1.0.0")
+    assert model is not None
+    assert set(features) == {feature.name for feature in model.features}
+
+
+def test_endpoints_answer_only_problems_of_the_table() -> None:
+    known = {kind.slug for kind in KINDS.values()}
+    assert {slug for endpoint in ENDPOINTS for slug in endpoint.problems} <= known
+
+
+def test_catch_all_comes_last_in_the_hosts_order() -> None:
+    assert max(endpoint.name for endpoint in ENDPOINTS) == UNMATCHED.name
+    assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)

@@ -1,0 +1,77 @@
+"""Every endpoint with every role: who may, who may not, and who needs no token."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.desk import Desk, golden_deal, golden_features, read
+from triggers.endpoints import ENDPOINTS, ROLES, UNMATCHED, Endpoint
+
+TARGET = {"version": "1.0.0", "policy": "standard/1"}
+BODIES = {
+    "deals_score": golden_deal(),
+    "deals_score_batch": {"deals": [golden_deal()]},
+    "decision_label": {"label": "fraud", "source": "desk", "labelled_at": "2026-12-01T00:00:00Z"},
+    "decision_review": {"verdict": "uphold", "reason": "sound"},
+    "release_change": {"stable": TARGET},
+    "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
+}
+BODIES["v2_infer_version"] = BODIES["v2_infer"]
+
+TABLE = {
+    "deals_score": {"scorer", "operator"},
+    "deals_score_batch": {"scorer", "operator"},
+    "decision_read": {"auditor"},
+    "decision_label": {"labeller"},
+    "decision_review": {"reviewer"},
+    "models_list": set(ROLES),
+    "models_read": set(ROLES),
+    "release_read": {"operator", "approver", "auditor"},
+    "release_change": {"operator"},
+    "openapi": None,
+    "health_live": None,
+    "health_ready": None,
+    "page": None,
+    "v2_server": set(ROLES),
+    "v2_live": None,
+    "v2_ready": None,
+    "v2_model": set(ROLES),
+    "v2_model_version": set(ROLES),
+    "v2_model_ready": set(ROLES),
+    "v2_model_version_ready": set(ROLES),
+    "v2_infer": {"scorer", "operator"},
+    "v2_infer_version": {"operator"},
+}
+ROUTED = [endpoint for endpoint in ENDPOINTS if endpoint is not UNMATCHED]
+
+
+async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
+    """The status an endpoint answers, in a region that is ready."""
+    scored = read(await desk.send("POST", "/api/v1/deals:score", golden_deal()))
+    values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
+    path = f"/{endpoint.route.strip('/').format(**values)}"
+    headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
+    response = await desk.send(endpoint.methods[0], path, BODIES.get(endpoint.name), roles, headers)
+    return response.status_code
+
+
+def test_table_of_roles_names_every_endpoint() -> None:
+    assert {endpoint.name for endpoint in ROUTED} == set(TABLE)
+
+
+@pytest.mark.parametrize("endpoint", ROUTED, ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize("role", ROLES)
+async def test_endpoint_answers_its_roles_and_refuses_the_others(desk: Desk, endpoint: Endpoint, role: str) -> None:
+    allowed = TABLE[endpoint.name]
+    expected = 200 if allowed is None or role in allowed else 403
+    assert await call(desk, endpoint, role) == expected
+
+
+@pytest.mark.parametrize("endpoint", ROUTED, ids=lambda endpoint: endpoint.name)
+async def test_endpoint_without_a_token_answers_only_what_is_open(desk: Desk, endpoint: Endpoint) -> None:
+    assert await call(desk, endpoint, None) == (200 if TABLE[endpoint.name] is None else 401)
+
+
+@pytest.mark.parametrize("endpoint", ROUTED, ids=lambda endpoint: endpoint.name)
+async def test_endpoint_refuses_a_caller_without_roles(desk: Desk, endpoint: Endpoint) -> None:
+    assert await call(desk, endpoint, "") == (200 if TABLE[endpoint.name] is None else 403)

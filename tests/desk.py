@@ -1,0 +1,150 @@
+"""A desk to call the app at, without a host: real handlers and models, storage in memory, tokens that say roles."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import azure.functions as func
+
+from adapters.folder_models import FolderModels
+from adapters.folder_policies import FolderPolicies
+from adapters.system_clock import SystemClock
+from adapters.system_entropy import SystemEntropy
+from flows.admit_deal import Residency
+from flows.calls import Caller
+from flows.compose_service import build_service
+from flows.errors import Unauthenticated
+from flows.regions import Region
+from flows.service import Service
+from scoring.release import Release, Target
+from tests.fakes import MemoryLedger, MemoryReleases, MemoryReservations
+from triggers.decisions import decisions_blueprint
+from triggers.edge import Edge
+from triggers.health import health_blueprint
+from triggers.models import models_blueprint
+from triggers.open_inference import open_inference_blueprint
+from triggers.page import page_blueprint
+from triggers.releases import releases_blueprint
+from triggers.scoring import scoring_blueprint
+from triggers.unmatched import unmatched_blueprint
+
+ROOT = Path(__file__).resolve().parent.parent
+EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
+AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example")
+INITIAL = {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)}
+JSON = {"content-type": "application/json"}
+
+Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+@cache
+def load_models() -> FolderModels:
+    return FolderModels(ROOT / "model_artifacts")
+
+
+@cache
+def golden_features() -> dict[str, Any]:
+    """A golden deal's features."""
+    line = (ROOT / "model_artifacts/deal-fraud/1.0.0/golden.jsonl").read_text().splitlines()[0]
+    features: dict[str, Any] = json.loads(line)["features"]
+    return features
+
+
+def golden_deal(deal_id: str = "D-1", **more: object) -> dict[str, Any]:
+    return {"deal_id": deal_id, "features": golden_features(), **more}
+
+
+class RoleTokens:
+    """`Bearer scorer,auditor` is a caller with these roles; it stands in for the issuer, not for the edge."""
+
+    async def authenticate(self, authorization: str | None) -> Caller:
+        if not authorization or not authorization.startswith("Bearer "):
+            raise Unauthenticated("no token")
+        roles = authorization.removeprefix("Bearer ")
+        return Caller(f"test-{roles}", frozenset(filter(None, roles.split(","))))
+
+
+@dataclass
+class Desk:
+    """The app of westeurope."""
+
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    reservations: MemoryReservations = field(default_factory=MemoryReservations)
+    store: MemoryReleases = field(default_factory=MemoryReleases)
+
+    def __post_init__(self) -> None:
+        self.service: Service = build_service(
+            residency=Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA}),
+            default_model="deal-fraud",
+            initial_releases=INITIAL,
+            models=load_models(),
+            policies=FolderPolicies(ROOT / "policies"),
+            ledger=self.ledger,
+            reservations=self.reservations,
+            store=self.store,
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            secret=b"k" * 32,
+            lease_s=45,
+        )
+        self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()))
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        roles: str | None = "scorer",
+        headers: Mapping[str, str] | None = None,
+    ) -> func.HttpResponse:
+        """Send as a client would; `body` is sent as JSON unless it is bytes. The host's route order is kept."""
+        parts = urlsplit(url)
+        handler, route_params = self._find(method, parts.path)
+        raw = body if isinstance(body, bytes) else (b"" if body is None else json.dumps(body).encode())
+        sent = {**(JSON if raw else {}), **({"authorization": f"Bearer {roles}"} if roles is not None else {})}
+        request = func.HttpRequest(
+            method=method,
+            url=f"https://westeurope.example{url}",
+            headers={**sent, **(headers or {})},
+            params=dict(parse_qsl(parts.query)),
+            route_params=route_params,
+            body=raw,
+        )
+        return await handler(request)
+
+    def _find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
+        for _, methods, pattern, handler in self.functions:
+            match = pattern.fullmatch(path.strip("/"))
+            if match and method in methods:
+                return handler, match.groupdict()
+        raise LookupError(f"no function for {method} {path}")
+
+
+def read(response: func.HttpResponse) -> Any:
+    """The JSON of an answer."""
+    return json.loads(response.get_body())
+
+
+def _functions(edge: Edge) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:
+    app = func.FunctionApp()
+    for blueprint in (
+        scoring_blueprint, decisions_blueprint, models_blueprint, releases_blueprint, open_inference_blueprint,
+        health_blueprint, page_blueprint, unmatched_blueprint,
+    ):  # fmt: skip
+        app.register_functions(blueprint(edge))
+    return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])
+
+
+def _function(built: Any) -> tuple[str, set[str], re.Pattern[str], Handler]:
+    trigger = built.get_trigger().get_dict_repr()
+    route = re.escape(trigger["route"].strip("/")).replace(r"\{", "{").replace(r"\}", "}").replace(r"\*", "*")
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", re.sub(r"\{\*(\w+)\}", r"(?P<\1>.*)", route))
+    methods = {str(getattr(method, "value", method)) for method in trigger["methods"]}
+    return built.get_function_name(), methods, re.compile(pattern, re.IGNORECASE), built.get_user_function()
