@@ -20,6 +20,7 @@ ENUMS = {
     "Direction": ("BindingInfo", ("in", "out", "inout")),
     "DataType": ("BindingInfo", ("undefined", "string", "binary", "stream")),
 }
+CHOICES = {"TypedData": "data", "ParameterBinding": "rpc_data", "StreamingMessage": "content"}
 # Each field is name:kind; kind* is a list, kind% a map from strings, kind? one of several.
 MESSAGES = {
     "RpcException": "source:string stack_trace:string message:string",
@@ -43,7 +44,7 @@ MESSAGES = {
     "RpcHttp": "method:string url:string headers:string% body:TypedData params:string% query:string% "
     "status_code:string enable_content_negotiation:bool cookies:RpcHttpCookie*",
     "TypedData": "string:string? json:string? bytes:bytes? http:RpcHttp? int:sint64? double:double?",
-    "ParameterBinding": "name:string data:TypedData",
+    "ParameterBinding": "name:string data:TypedData?",
     "RpcTraceContext": "trace_parent:string trace_state:string attributes:string%",
     "RetryContext": "retry_count:int32 max_retry_count:int32 exception:RpcException",
     "InvocationRequest": "invocation_id:string function_id:string input_data:ParameterBinding* "
@@ -97,7 +98,7 @@ def _set_type(field: descriptor_pb2.FieldDescriptorProto, kind: str) -> None:
 
 def _choose_one(message: descriptor_pb2.DescriptorProto, field: descriptor_pb2.FieldDescriptorProto) -> None:
     if not message.oneof_decl:
-        message.oneof_decl.add(name="data" if message.name == "TypedData" else "content")
+        message.oneof_decl.add(name=CHOICES[message.name])
     field.oneof_index = 0
 
 

@@ -1,0 +1,53 @@
+"""Where a Python 3.13 is looked for, and what is taken for one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.conformance import NO_PYTHON, NotPrepared, find_python, prepare_environment
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32" or sys.version_info[:2] == (3, 13), reason="Stands in for Python 3.13 by shell scripts."
+)
+
+
+@pytest.fixture
+def pyenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty pyenv, and nothing else on the PATH."""
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "shims"))
+    return tmp_path
+
+
+def write_python(path: Path, says: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{says}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_python_of_pyenv_that_says_it_is_3_13_is_found(pyenv: Path) -> None:
+    write_python(pyenv / "versions/3.12.9/bin/python", "echo 3.12")
+    wanted = write_python(pyenv / "versions/3.13.1/bin/python", "echo 3.13")
+    assert find_python() == wanted
+
+
+def test_python_whose_shim_refuses_to_start_is_passed_over(pyenv: Path) -> None:
+    write_python(pyenv / "shims/python3.13", "exit 127")
+    wanted = write_python(pyenv / "versions/3.13.1/bin/python", "echo 3.13")
+    assert find_python() == wanted
+
+
+def test_python_on_the_path_comes_before_pyenvs(pyenv: Path) -> None:
+    write_python(pyenv / "versions/3.13.1/bin/python", "echo 3.13")
+    wanted = write_python(pyenv / "shims/python3.13", "echo 3.13")
+    assert find_python() == wanted
+
+
+def test_machine_without_python_3_13_is_told_what_to_install(pyenv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.conformance.ENVIRONMENT", pyenv / "environment")
+    with pytest.raises(NotPrepared, match=NO_PYTHON[:30]):
+        prepare_environment()
