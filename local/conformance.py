@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv-conformance"
 REQUIREMENTS = ROOT / "tests" / "conformance" / "requirements.txt"
+STAMP = "made-from.txt"
 VERSION = "3.13"
 NO_PYTHON = (
     f"There is no Python {VERSION} on this machine (Azure's version). Install it, for example: pyenv install {VERSION}"
@@ -35,22 +36,23 @@ def find_python() -> Path | None:
     return next((path for path in candidates if _is_wanted(path)), None)
 
 
-def find_prepared_python() -> Path | None:
-    """The Python of `.venv-conformance`, if that was made from the requirements as they are now."""
-    is_current = _stamp().is_file() and _stamp().read_bytes() == REQUIREMENTS.read_bytes()
-    return _environment_python() if is_current else None
+def find_prepared_python(environment: Path = ENVIRONMENT) -> Path | None:
+    """The Python of this environment, if it was made from the requirements as they are now."""
+    stamp = environment / STAMP
+    is_current = stamp.is_file() and stamp.read_bytes() == REQUIREMENTS.read_bytes()
+    return _python_of(environment) if is_current else None
 
 
-def prepare_environment() -> None:
-    """Make `.venv-conformance` unless it is there. Raises NotPrepared."""
-    if find_prepared_python() is not None:
+def prepare_environment(environment: Path = ENVIRONMENT) -> None:
+    """Make the environment unless it is there. Raises NotPrepared."""
+    if find_prepared_python(environment) is not None:
         return
     python = find_python()
     if python is None:
         raise NotPrepared(NO_PYTHON)
-    _run([str(python), "-m", "venv", "--clear", str(ENVIRONMENT)])
-    _run([str(_environment_python()), "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS)])
-    _stamp().write_bytes(REQUIREMENTS.read_bytes())
+    _run([str(python), "-m", "venv", "--clear", str(environment)])
+    _run([str(_python_of(environment)), "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS)])
+    (environment / STAMP).write_bytes(REQUIREMENTS.read_bytes())
 
 
 def _pyenv_pythons() -> list[Path]:
@@ -68,12 +70,8 @@ def _is_wanted(python: Path) -> bool:
     return answer.returncode == 0 and answer.stdout.strip() == VERSION
 
 
-def _environment_python() -> Path:
-    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _stamp() -> Path:
-    return ENVIRONMENT / "made-from.txt"
+def _python_of(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def _run(command: list[str]) -> None:
