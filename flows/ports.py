@@ -75,6 +75,16 @@ class ReleaseStore(Protocol):
         """Change the row. Raises Superseded where its generation is another, or StorageFailed."""
 
 
+class Documents(Protocol):
+    """Small documents kept in the region's storage; the last write stands."""
+
+    async def read(self, name: str) -> bytes | None:
+        """The document, or None where there is none. Raises StorageFailed."""
+
+    async def write(self, name: str, document: bytes) -> None:
+        """Write or replace the document. Raises StorageFailed."""
+
+
 class Models(Protocol):
     """The model versions that this instance holds in memory, verified."""
 
