@@ -1,0 +1,128 @@
+"""LightGBM's C library, called as its Python package calls it."""
+
+from __future__ import annotations
+
+import gc
+import math
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pytest
+
+from scoring.booster import Booster, LightGBMFailed, explain_load_failure, find_library
+from tests.unit.scoring.bundles import ARTIFACTS
+
+TEXT = (ARTIFACTS / "deal-fraud" / "1.0.0" / "model.txt").read_text()
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def booster() -> Booster:
+    return Booster(TEXT)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[list[float]]:
+    table = np.random.default_rng(6).integers(-1, 14, (400, 29)).astype(float)
+    table[table == 13] = np.nan
+    return table.tolist()
+
+
+@pytest.fixture(scope="module")
+def original() -> lightgbm.Booster:
+    return lightgbm.Booster(model_str=TEXT)
+
+
+def test_scores_equal_lightgbms_predict(booster: Booster, original: lightgbm.Booster, rows: list[list[float]]) -> None:
+    expected = original.predict(np.array(rows)).tolist()
+    assert [booster.score(row) for row in rows] == expected
+    assert booster.score_many(rows) == expected
+
+
+def test_contributions_equal_lightgbms_and_add_up_to_the_raw_score(
+    booster: Booster, original: lightgbm.Booster, rows: list[list[float]]
+) -> None:
+    expected = original.predict(np.array(rows), pred_contrib=True)
+    assert [list(booster.contributions(row)) for row in rows] == expected.tolist()
+    assert booster.contributions_many(rows) == [tuple(row) for row in expected.tolist()]
+    raw = original.predict(np.array(rows), raw_score=True).tolist()
+    assert [math.fsum(booster.contributions(row)) for row in rows] == pytest.approx(raw, abs=1e-12)
+
+
+def test_no_rows_give_no_scores(booster: Booster) -> None:
+    assert booster.score_many([]) == []
+    assert booster.contributions_many([]) == []
+
+
+@pytest.mark.parametrize("width", [0, 28, 30])
+def test_row_of_another_length_is_refused_before_lightgbm_sees_it(booster: Booster, width: int) -> None:
+    with pytest.raises(struct.error):
+        booster.score([0.0] * width)
+    with pytest.raises(struct.error):
+        booster.contributions([0.0] * width)
+    with pytest.raises(struct.error):
+        booster.score_many([[0.0] * 29, [0.0] * width])
+
+
+def test_text_that_lightgbm_refuses_raises_its_own_words() -> None:
+    with pytest.raises(LightGBMFailed, match="doesn't specify the number of classes"):
+        Booster("nothing")
+
+
+def test_threads_that_share_a_booster_get_their_own_scores(booster: Booster, rows: list[list[float]]) -> None:
+    expected = [booster.score(row) for row in rows]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(booster.score, rows * 10))
+    assert found == expected * 10
+
+
+def test_boosters_that_are_gone_leave_no_memory_behind() -> None:
+    before = _resident_kib()
+    for _ in range(60):
+        Booster(TEXT)
+        gc.collect()
+    assert _resident_kib() - before < 12_000, "60 models of some 0.5 MiB each were not freed"
+
+
+def _resident_kib() -> int:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("resident memory is read from /proc, which this system doesn't have")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1])
+
+
+def test_scoring_imports_neither_numpy_nor_the_lightgbm_package() -> None:
+    program = (
+        "import sys; from pathlib import Path; from adapters.folder_models import FolderModels; "
+        "model = FolderModels(Path('model_artifacts')).find('deal-fraud', '1.0.0'); "
+        "model.contributions(model.encode(model.golden[0])[0].values); "
+        "print(sorted({'numpy', 'scipy', 'pandas', 'lightgbm'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_library_is_found_beside_the_installed_package() -> None:
+    assert find_library().parent.parent == Path(lightgbm.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("error", "platform", "remedy"),
+    [
+        ("Library not loaded: @rpath/libomp.dylib", "darwin", "brew install libomp"),
+        (
+            "libgomp.so.1: cannot open shared object file: No such file or directory",
+            "linux",
+            "apt-get install libgomp1",
+        ),
+        ("wrong ELF class", "linux", "can't be loaded: wrong ELF class"),
+    ],
+)
+def test_library_that_does_not_load_tells_what_to_install(error: str, platform: str, remedy: str) -> None:
+    assert remedy in explain_load_failure(error, platform)
