@@ -9,11 +9,13 @@ import threading
 import time
 from pathlib import Path
 
+from local.dev import develop
 from local.failures import LocalFailed
 from local.newcomer import describe_ready, write_first_claim
 from local.node import ensure_azurite
 from local.plan import DEFAULT_BASE_PORT, DEFAULT_FOLDER, make_plan
 from local.system import System
+from scoring.booster import LightGBMMissing, load_library
 
 EXIT_FAILED = 1
 
@@ -32,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     stopped = _stop_on_signals()
     ensure_azurite(say)
+    require_lightgbm()
     plan = make_plan(arguments.folder, arguments.base_port)
     system = System(plan, say)
     try:
@@ -47,6 +50,36 @@ def run(arguments: argparse.Namespace) -> int:
         system.stop()
     say("Everything has stopped.")
     return 0
+
+
+def setup(arguments: argparse.Namespace) -> int:
+    """Install what the local system needs and look whether it works here."""
+    ensure_azurite(say)
+    require_lightgbm()
+    say("Everything is installed. Start the local system: make run (or: python run.py)")
+    return 0
+
+
+def dev(arguments: argparse.Namespace) -> int:
+    """Run one region in this terminal, with reload and breakpoints."""
+    stopped = _stop_on_signals()
+    ensure_azurite(say)
+    plan = make_plan(arguments.folder, arguments.base_port)
+    write_first_claim(plan)
+    try:
+        develop(plan, arguments.region, stopped, say)
+    except StopAsked:
+        say("Stopped.")
+    return 0
+
+
+def require_lightgbm() -> None:
+    """Raises LocalFailed where LightGBM's library can't be loaded, which on a Mac means that libomp is missing."""
+    try:
+        load_library()
+    except (LightGBMMissing, OSError) as error:
+        remedy = "brew install libomp" if sys.platform == "darwin" else "sudo apt install libgomp1 (Debian, Ubuntu)"
+        raise LocalFailed(f"LightGBM can't be loaded ({error}). It needs OpenMP; install it: {remedy}") from None
 
 
 def main(words: list[str] | None = None) -> int:
@@ -67,7 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     runs = commands.add_parser("run", help="start the regions and watch them until Ctrl-C")
     runs.set_defaults(command=run)
-    for command in (runs,):
+    sets_up = commands.add_parser("setup", help="install what the local system needs")
+    sets_up.set_defaults(command=setup)
+    develops = commands.add_parser("dev", help="run one region in this terminal, with reload and breakpoints")
+    develops.set_defaults(command=dev)
+    develops.add_argument("--region", default="westeurope")
+    for command in (runs, develops):
         command.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where state is kept")
         command.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="the first port")
     return parser

@@ -62,6 +62,8 @@ class Azurite:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(10)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def start_azurite(accounts: Sequence[str], folder: Path, ports: tuple[int, int, int]) -> Azurite:

@@ -117,10 +117,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.host", description="Run a function app on this machine.")
     parser.add_argument("file", type=Path, nargs="?", default=Path("function_app.py"), help="the app's function_app.py")
     parser.add_argument("--port", type=int, default=7071)
-    parser.add_argument("--leash", action="store_true", help="end when standard input ends")
+    parser.add_argument("--leash", type=int, metavar="DESCRIPTOR", help="end when this pipe ends (0: standard input)")
     arguments = parser.parse_args()
-    if arguments.leash:
-        hold_leash()
+    if arguments.leash is not None:
+        hold_leash(arguments.leash)
     return serve(arguments.file.resolve(), arguments.port)
 
 

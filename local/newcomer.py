@@ -17,7 +17,7 @@ def write_first_claim(plan: Plan) -> Path:
     claims = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
     riskiest = max((claim for claim in claims if not claim["unseen"]), key=lambda claim: float(claim["score"]))
     residency = sorted(plan.control.residencies)[0]
-    deal = {"deal_id": "claim-1996-0001", "residency": residency, "features": riskiest["features"]}
+    deal = {"deal_id": "claim-1", "residency": residency, "features": riskiest["features"]}
     file = plan.folder / "first-claim.json"
     file.write_text(json.dumps(deal, indent=2) + "\n")
     return file

@@ -7,7 +7,7 @@ ports above them. Another base port moves everything, so that several systems ca
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -63,10 +63,10 @@ class Plan:
         """Where a process's output lies."""
         return self.folder / "logs" / f"{name}.log"
 
-    def ports(self) -> dict[int, str]:
-        """Every port that the system needs, with whose it is."""
+    def ports(self, regions: Iterable[str]) -> dict[int, str]:
+        """Every port that the system needs with these regions, with whose it is."""
         named = {self.base_port: "the token issuer"}
-        named |= {self.port_of(name): f"the region {name}" for name in self.regions}
+        named |= {self.port_of(name): f"the region {name}" for name in regions}
         return named | dict.fromkeys(self.azurite_ports, "Azurite")
 
 
@@ -79,7 +79,7 @@ def make_plan(folder: Path, base_port: int, regions_file: Path = ROOT / "regions
             raise LocalFailed(f"{name}: base_url in regions.json needs a port from 7071 to 7169.")
         entry["base_url"] = f"http://127.0.0.1:{port - DEFAULT_BASE_PORT + base_port}"
     plan = Plan(folder.resolve(), base_port, parse_regions(document))
-    if len(plan.ports()) != len(plan.regions) + 4:
+    if len(plan.ports(plan.regions)) != len(plan.regions) + 4:
         raise LocalFailed("Two regions in regions.json have the same port; give each its own.")
     plan.folder.mkdir(parents=True, exist_ok=True)
     plan.regions_file.write_text(json.dumps(document, indent=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 import psutil
@@ -28,9 +29,9 @@ def what_region_waits_for(port: int) -> str | None:
         connection.close()
 
 
-def require_free_ports(plan: Plan) -> None:
+def require_free_ports(plan: Plan, regions: Iterable[str]) -> None:
     """Raises LocalFailed with the first port that is taken, by whom, and what to do."""
-    for port, owner in plan.ports().items():
+    for port, owner in plan.ports(regions).items():
         if is_taken(port):
             raise LocalFailed(
                 f"Port {port}, which {owner} needs, is taken{describe_holder(port)}."

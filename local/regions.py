@@ -40,8 +40,9 @@ def account_of(region: str) -> str:
 
 
 def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, str]:
-    """The settings of a region's app, as `docs/settings.md` lists them."""
+    """This process's environment with the settings (see `docs/settings.md`) of a region's app and no others."""
     return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("VOUCH_")},
         "VOUCH_REGION": region,
         "VOUCH_REGIONS_FILE": str(plan.regions_file),
         "VOUCH_STORAGE_CONNECTION": azurite.connection_string(account_of(region)),
@@ -52,17 +53,21 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
     }
 
 
+def host_command(plan: Plan, region: str, leash: int | None = None) -> list[str]:
+    """The command that runs a region's app, on a leash that is this descriptor."""
+    command = [sys.executable, "-m", "local.host", str(ROOT / "function_app.py"), "--port", str(plan.port_of(region))]
+    return command if leash is None else [*command, "--leash", str(leash)]
+
+
 def start_region(plan: Plan, region: str, azurite: Azurite) -> RegionProcess:
     """Start a region's host; it is not ready yet."""
     log = plan.log_file(region)
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "local.host", str(ROOT / "function_app.py")]
-    command += ["--port", str(plan.port_of(region)), "--leash"]
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command,
+            host_command(plan, region, leash=0),
             cwd=ROOT,
-            env={**_inherited(), **region_environment(plan, region, azurite)},
+            env=region_environment(plan, region, azurite),
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
@@ -83,11 +88,6 @@ def stop_regions(regions: list[RegionProcess]) -> None:
             region.process.wait(STOP_SECONDS)
         if region.process.stdin is not None:
             region.process.stdin.close()
-
-
-def _inherited() -> dict[str, str]:
-    """The environment without settings of Vouch that the caller's shell may hold."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("VOUCH_")}
 
 
 def _hmac_key(plan: Plan, region: str) -> str:

@@ -1,7 +1,7 @@
 """The local system: the issuer in this process, Azurite and one process a region beside it, watched until told to stop.
 
-1. Look whether every port is free.  2. Mint tokens and serve the issuer.  3. Start Azurite, then the regions at once.
-4. Wait until all are ready.  5. Watch: what ends by itself is started again, but not for ever.
+1. Lay the ground: ports, tokens, issuer, Azurite.  2. Start the regions at once.  3. Wait until all are ready.
+4. Watch: what ends by itself is started again, but not for ever.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from http.server import ThreadingHTTPServer
 
-from local.azurite import Azurite, start_azurite
 from local.failures import LocalFailed
+from local.ground import Ground
 from local.host import EXIT_CANNOT_RUN
-from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.plan import Plan
-from local.readiness import require_free_ports, what_region_waits_for
-from local.regions import RegionProcess, account_of, start_region, stop_regions
+from local.readiness import what_region_waits_for
+from local.regions import RegionProcess, start_region, stop_regions
 
 READY_SECONDS = 60
 LOOK_SECONDS = 0.2
@@ -33,22 +31,16 @@ class System:
     def __init__(self, plan: Plan, say: Say) -> None:
         self.plan = plan
         self._say = say
-        self._issuer: ThreadingHTTPServer | None = None
-        self._azurite: Azurite | None = None
+        self._ground = Ground(plan, plan.regions, say)
         self._regions: dict[str, RegionProcess] = {}
         self._restarts: dict[str, deque[float]] = defaultdict(deque)
 
     def start(self) -> None:
         """Start everything and return when all regions are ready. Raises LocalFailed; stop() is still to be called."""
-        require_free_ports(self.plan)
-        issuer = open_issuer(self.plan)
-        write_tokens(issuer, int(time.time()))
-        self._issuer = serve_issuer(issuer)
-        self._say("Starting Azurite ...")
-        self._azurite = self._start_azurite()
+        self._ground.start()
         self._say(f"Starting {len(self.plan.regions)} regions ...")
         for name in self.plan.regions:
-            self._regions[name] = start_region(self.plan, name, self._azurite)
+            self._regions[name] = start_region(self.plan, name, self._ground.azurite)
         self._wait_until_ready()
 
     def watch(self, stopped: threading.Event) -> None:
@@ -61,15 +53,7 @@ class System:
     def stop(self) -> None:
         """Stop what was started; nothing is left when it returns."""
         stop_regions(list(self._regions.values()))
-        if self._azurite is not None:
-            self._azurite.stop()
-        if self._issuer is not None:
-            self._issuer.shutdown()
-            self._issuer.server_close()
-
-    def _start_azurite(self) -> Azurite:
-        accounts = [account_of(name) for name in self.plan.regions]
-        return start_azurite(accounts, self.plan.folder / "storage", self.plan.azurite_ports)
+        self._ground.stop()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -91,17 +75,17 @@ class System:
             raise LocalFailed(f"{region.last_lines()}\n{region.name} could not start, see above or {region.log}.")
 
     def _look_after_azurite(self) -> None:
-        if self._azurite is not None and self._azurite.process.poll() is not None:
+        if self._ground.azurite.process.poll() is not None:
             self._note_restart("Azurite", str(self.plan.folder / "storage" / "azurite.out"))
-            self._azurite = self._start_azurite()
+            self._ground.start_azurite()
 
     def _look_after(self, region: RegionProcess) -> None:
-        if not region.has_ended() or self._azurite is None:
+        if not region.has_ended():
             return
         if region.process.returncode == EXIT_CANNOT_RUN:
             self._require_running(region)
         self._note_restart(f"{region.name} (exit code {region.process.returncode})", str(region.log))
-        self._regions[region.name] = start_region(self.plan, region.name, self._azurite)
+        self._regions[region.name] = start_region(self.plan, region.name, self._ground.azurite)
 
     def _note_restart(self, name: str, log: str) -> None:
         now, restarts = time.monotonic(), self._restarts[name]

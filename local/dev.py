@@ -1,0 +1,66 @@
+"""One region in this terminal: started anew when a file changes, with breakpoints, since the terminal is its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from watchfiles import DefaultFilter, watch
+
+from local.failures import LocalFailed
+from local.ground import Ground
+from local.plan import ROOT, Plan
+from local.regions import STOP_SECONDS, host_command, region_environment
+
+WATCHED = {".py", ".json", ".jsonl", ".txt", ".html"}
+IGNORED_FOLDERS = (".local", ".venv", "build", "tests", "benchmarks", "docs")
+
+
+class SourceFilter(DefaultFilter):
+    """Lets changes through that the running app depends on."""
+
+    def __call__(self, change: object, path: str) -> bool:
+        """True for a source, bundle, policy or page of the app."""
+        inside = Path(path).relative_to(ROOT).parts[:1] if Path(path).is_relative_to(ROOT) else ("tests",)
+        return Path(path).suffix in WATCHED and inside[0] not in IGNORED_FOLDERS and super().__call__(change, path)  # type: ignore[arg-type]
+
+
+def develop(plan: Plan, region: str, stopped: threading.Event, say: Callable[[str], None]) -> None:
+    """Run one region until `stopped`, anew after each change of the app's files. Raises LocalFailed."""
+    if region not in plan.regions:
+        raise LocalFailed(f"There is no region {region} in regions.json; there are {', '.join(plan.regions)}.")
+    ground = Ground(plan, [region], say)
+    leash, held = os.pipe()
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        ground.start()
+        process = _start(plan, region, ground, leash)
+        for _ in watch(ROOT, watch_filter=SourceFilter(), stop_event=stopped, raise_interrupt=True):
+            say("Files have changed: starting anew ...")
+            _stop(process)
+            process = _start(plan, region, ground, leash)
+    finally:
+        if process is not None:
+            _stop(process)
+        ground.stop()
+        os.close(held)
+        os.close(leash)
+
+
+def _start(plan: Plan, region: str, ground: Ground, leash: int) -> subprocess.Popen[bytes]:
+    environ = region_environment(plan, region, ground.azurite)
+    if os.name == "nt":  # Windows can't hand a pipe down this way: there Ctrl-C alone ends the region
+        return subprocess.Popen(host_command(plan, region), cwd=ROOT, env=environ)
+    return subprocess.Popen(host_command(plan, region, leash), cwd=ROOT, env=environ, pass_fds=(leash,))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)

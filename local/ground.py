@@ -1,0 +1,54 @@
+"""What regions stand on: free ports, tokens and their issuer (in this process), and Azurite beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from http.server import ThreadingHTTPServer
+
+from local.azurite import Azurite, start_azurite
+from local.failures import LocalFailed
+from local.issuer import open_issuer, serve_issuer, write_tokens
+from local.plan import Plan
+from local.readiness import require_free_ports
+from local.regions import account_of
+
+
+class Ground:
+    """The issuer and Azurite of a system with these regions."""
+
+    def __init__(self, plan: Plan, regions: Iterable[str], say: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._regions = tuple(regions)
+        self._say = say
+        self._issuer: ThreadingHTTPServer | None = None
+        self._azurite: Azurite | None = None
+
+    @property
+    def azurite(self) -> Azurite:
+        """The running Azurite. Raises LocalFailed before start()."""
+        if self._azurite is None:
+            raise LocalFailed("Azurite isn't started yet.")
+        return self._azurite
+
+    def start(self) -> None:
+        """Mint the tokens, start issuer and Azurite. Raises LocalFailed; stop() is still to be called."""
+        require_free_ports(self._plan, self._regions)
+        issuer = open_issuer(self._plan)
+        write_tokens(issuer, int(time.time()))
+        self._issuer = serve_issuer(issuer)
+        self._say("Starting Azurite ...")
+        self.start_azurite()
+
+    def start_azurite(self) -> None:
+        """Start Azurite over the system's storage folder. Raises AzuriteFailed."""
+        accounts = [account_of(name) for name in self._plan.regions]
+        self._azurite = start_azurite(accounts, self._plan.folder / "storage", self._plan.azurite_ports)
+
+    def stop(self) -> None:
+        """Stop what was started."""
+        if self._azurite is not None:
+            self._azurite.stop()
+        if self._issuer is not None:
+            self._issuer.shutdown()
+            self._issuer.server_close()
