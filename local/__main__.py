@@ -77,9 +77,8 @@ def require_lightgbm() -> None:
     """Raises LocalFailed where LightGBM's library can't be loaded, which on a Mac means that libomp is missing."""
     try:
         load_library()
-    except (LightGBMMissing, OSError) as error:
-        remedy = "brew install libomp" if sys.platform == "darwin" else "sudo apt install libgomp1 (Debian, Ubuntu)"
-        raise LocalFailed(f"LightGBM can't be loaded ({error}). It needs OpenMP; install it: {remedy}") from None
+    except LightGBMMissing as error:
+        raise LocalFailed(f"{error} Then start again.") from None
 
 
 def main(words: list[str] | None = None) -> int:
