@@ -16,7 +16,7 @@ from adapters.blobs_documents import BlobsDocuments
 from adapters.env_settings import Settings, read_settings
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
-from adapters.jwt_issuer import check_issuer
+from adapters.jwt_issuer import check_issuer, check_keys_url
 from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
 from adapters.system_clock import SystemClock
@@ -49,6 +49,8 @@ def connect_storage(settings: Settings) -> AzureStorage:
 def build_edge(settings: Settings) -> Edge:
     """Everything behind the blueprints. Raises where settings, models or policies can't be served."""
     check_issuer(settings.issuer, settings.in_azure)
+    check_keys_url(settings.jwks_url, settings.in_azure)
+    check_keys_url(settings.jwks_url, settings.in_azure)
     clock, storage = SystemClock(), connect_storage(settings)
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
     service = build_service(
