@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -44,9 +46,7 @@ class Callers:
 
     async def finish(self) -> Callers:
         """Read to the end; the process must have ended well."""
-        while await self.read_line():
-            pass
-        assert await self.process.wait() == 0
+        assert await self._end() == 0
         return self
 
     async def tell_to_stop(self) -> Callers:
@@ -57,9 +57,17 @@ class Callers:
     async def kill(self) -> None:
         """SIGKILL; what it said before is read."""
         self.process.kill()
+        assert await self._end() == -signal.SIGKILL
+
+    async def _end(self) -> int:
+        """Read to the end and let go of the pipes; returns the exit code."""
         while await self.read_line():
             pass
-        await self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+            with contextlib.suppress(ConnectionError):
+                await self.process.stdin.wait_closed()
+        return await self.process.wait()
 
     @property
     def fates(self) -> Counter[str]:
