@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from local.conformance import ROOT
+from local.package.__main__ import build_package
 from tests.conformance.conftest import read_golden
 from triggers.endpoints import ENDPOINTS
 
@@ -47,3 +49,20 @@ def test_package_alone_loads_no_module_from_elsewhere(report: dict[str, Any]) ->
 def test_package_alone_loads_its_own_lightgbm_and_openmp(report: dict[str, Any], package_folder: Path) -> None:
     libraries = package_folder / ".python_packages/lib/site-packages/lightgbm/lib"
     assert report["libraries"] == [str(libraries / "libgomp.so.1"), str(libraries / "lib_lightgbm.so")]
+
+
+def test_package_built_again_has_the_same_bytes(package_folder: Path, tmp_path: Path) -> None:
+    build_package(ROOT, tmp_path / "again.zip")
+    first = package_folder.with_name("vouch.zip")
+    assert (tmp_path / "again.zip").read_bytes() == first.read_bytes()
+
+
+def test_package_of_lightgbm_is_its_library_with_openmp_and_no_numpy(package_folder: Path) -> None:
+    vendored = package_folder / ".python_packages/lib/site-packages"
+    assert sorted(path.relative_to(vendored).as_posix() for path in vendored.glob("lightgbm/**/*.*")) == [
+        "lightgbm/__init__.py",
+        "lightgbm/lib/lib_lightgbm.so",
+        "lightgbm/lib/libgomp.NOTICE.txt",
+        "lightgbm/lib/libgomp.so.1",
+    ]
+    assert not any((vendored / name).exists() for name in ("numpy", "scipy", "narwhals"))
