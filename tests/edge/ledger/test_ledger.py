@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from audit.ids import lane_of, mint_id, time_of
 from audit.lanes import MAX_PAYLOAD_BYTES, MAX_TRANSACTION_BYTES
 from audit.records import digest_of_event
 from flows.errors import LaneClosed, LedgerUnavailable, RecordTooLarge, StorageFailed
+from local.azurite import ROOT
 from tests.edge.ledger.conftest import until
 from tests.edge.ledger.making import make_record
 from tests.edge.ledger.proxy import Fault, Proxy, first
@@ -75,6 +77,17 @@ async def test_record_is_found_by_its_id_alone_and_its_digest_agrees(storage: Az
     assert found is not None
     assert digest_of_event(found) == record.digest
     assert found["data"]["personal"]["features"]["text"] == "Zoë 🚗"  # type: ignore[index]
+
+
+async def test_record_is_read_by_hand_as_the_documentation_says(
+    storage: AzureStorage, connection_string: str, clock: SetClock
+) -> None:
+    await append(open_ledger(storage, clock))
+    (lane,) = read_lanes(connection_string).values()
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "ledger.md").read_text(), re.DOTALL)
+    exec(program, {"row": lane.records[0]})
+    with pytest.raises(AssertionError):
+        exec(program, {"row": {**lane.records[0], "digest": "sha256:00"}})
 
 
 async def test_unknown_id_is_found_nowhere(storage: AzureStorage, clock: SetClock) -> None:
