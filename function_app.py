@@ -50,7 +50,6 @@ def build_edge(settings: Settings) -> Edge:
     """Everything behind the blueprints. Raises where settings, models or policies can't be served."""
     check_issuer(settings.issuer, settings.in_azure)
     check_keys_url(settings.jwks_url, settings.in_azure)
-    check_keys_url(settings.jwks_url, settings.in_azure)
     clock, storage = SystemClock(), connect_storage(settings)
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
     service = build_service(
