@@ -58,7 +58,9 @@ def build_edge(settings: Settings) -> Edge:
         initial_releases=settings.initial_releases,
         models=FolderModels(settings.models_folder),
         policies=FolderPolicies(settings.policies_folder),
-        ledger=TablesLedger(storage, clock, settings.window_s, WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit)),
+        ledger=TablesLedger(
+            storage, clock, settings.window_s, WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit)
+        ),
         reservations=TablesReservations(storage),
         store=TablesReleases(storage),
         clock=clock,
