@@ -1,9 +1,11 @@
 # Every target brings what it needs: Python 3.11 to 3.13 and make are enough. Without make: python run.py --help
 PYTHON ?= python3
 BASE_PORT ?= 7070
+FOLDER ?= .local
 REGION ?= westeurope
 CLAIMS ?= 1000
 VOUCH = @$(PYTHON) run.py
+WHERE = --folder $(FOLDER) --base-port $(BASE_PORT)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run dev demo test check bench package conformance clean
@@ -15,13 +17,13 @@ setup:  ## Install everything that the local system needs
 	$(VOUCH) setup
 
 run:  ## Start the local system: four regions and their storage (BASE_PORT=7070)
-	$(VOUCH) run --base-port $(BASE_PORT)
+	$(VOUCH) run $(WHERE)
 
 dev:  ## Run one region in this terminal, with reload and breakpoints (REGION=westeurope)
-	$(VOUCH) dev --region $(REGION) --base-port $(BASE_PORT)
+	$(VOUCH) dev --region $(REGION) $(WHERE)
 
 demo:  ## Replay claims of 1996 through the regions (CLAIMS=1000)
-	$(VOUCH) demo --claims $(CLAIMS) --base-port $(BASE_PORT)
+	$(VOUCH) demo --claims $(CLAIMS) $(WHERE)
 
 test: setup  ## Run all tests
 	$(VOUCH) -m pytest

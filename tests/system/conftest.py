@@ -1,0 +1,143 @@
+"""The whole local system, started as `make run` starts it, in a folder and on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from local.plan import ROOT, Plan, make_plan
+
+START_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response as it came over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSystem:
+    """A system that was started, and the process that a newcomer would stop with Ctrl-C."""
+
+    plan: Plan
+    process: subprocess.Popen[str]
+    output: Path
+
+    def request(
+        self, region: str, method: str, path: str, *, role: str | None = None, body: object = None, **headers: str
+    ) -> Answer:
+        """One HTTP request to a region, as a caller of this role."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if role is not None:
+            sent["Authorization"] = f"Bearer {self.plan.token_file(role).read_text()}"
+        content = json.dumps(body) if body is not None else None
+        if content is not None:
+            sent["Content-Type"] = "application/json"
+        connection = HTTPConnection("127.0.0.1", self.plan.port_of(region), timeout=30)
+        try:
+            connection.request(method, path, content, sent)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def processes(self) -> list[psutil.Process]:
+        """The starter and everything below it."""
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
+
+    def process_of(self, region: str) -> psutil.Process:
+        """The process that listens on a region's port."""
+        port = str(self.plan.port_of(region))
+        return next(p for p in self.processes() if "local.host" in p.cmdline() and port in p.cmdline())
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for a condition; fails with `what` when it doesn't come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not in {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def free_base_port() -> int:
+    """A base port whose system finds all its ports free."""
+    for base in range(21_070, 60_000, 200):
+        if all(_is_free(base + offset) for offset in (0, 1, 2, 3, 4, 100, 101, 102)):
+            return base
+    raise AssertionError("no free ports")
+
+
+def start_system(folder: Path, base_port: int) -> RunningSystem:
+    """Start a system by `make run` and return at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / "make-run.out"
+    command = ["make", "run", f"PYTHON={sys.executable}", f"FOLDER={folder}", f"BASE_PORT={base_port}"]
+    with output.open("w") as out:
+        environ = {name: value for name, value in os.environ.items() if not re.match("MAKE|MFLAGS", name)}
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out, text=True)
+    return RunningSystem(make_plan(folder, base_port), process, output)
+
+
+def wait_until_ready(system: RunningSystem) -> None:
+    """Wait for the words that a newcomer waits for."""
+
+    def is_ready() -> bool:
+        assert system.process.poll() is None, system.output.read_text()
+        return "Ready in" in system.output.read_text()
+
+    wait_until(is_ready, START_SECONDS, "the system is ready")
+
+
+def stop_system(system: RunningSystem) -> None:
+    """Stop a system as SIGTERM does."""
+    system.process.terminate()
+    system.process.wait(40)
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The running system, ready; stopped at the end."""
+    running = start_system(tmp_path_factory.mktemp("system"), free_base_port())
+    try:
+        wait_until_ready(running)
+        yield running
+    finally:
+        stop_system(running)
+
+
+@pytest.fixture
+def first_claim(system: RunningSystem) -> dict[str, Any]:
+    """The claim that a newcomer sends first."""
+    claim: dict[str, Any] = json.loads((system.plan.folder / "first-claim.json").read_text())
+    return claim
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
