@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def package(
     booster = getattr(classifier, "booster_", classifier)
     if not hasattr(booster, "model_to_string"):
         raise CannotPackage(f"{type(classifier).__name__} is no LGBMClassifier and no Booster.")
+    _check_order(booster.feature_name(), dataframe)
     sample = read_frame(dataframe, labels, booster.feature_name(), _choose_positive(classifier, positive))
     request = Request(
         model=booster.model_to_string().encode(),
@@ -61,12 +63,21 @@ def _choose_positive(classifier: Any, positive: object) -> object:
     return classes[1]
 
 
+def _check_order(features: Sequence[str], dataframe: Any) -> None:
+    """LightGBM reads a DataFrame by position: the same columns in another order give other scores."""
+    columns = [re.sub(r"\s", "_", str(name)) for name in getattr(dataframe, "columns", features)]
+    if sorted(columns) == sorted(features) and columns != list(features):
+        raise CannotPackage("The columns stand in another order than the model's, and LightGBM reads by position.")
+
+
 def _score_original(classifier: Any, dataframe: Any) -> list[float]:
     """LightGBM's own answer, from the sample as its owner has it."""
-    if hasattr(classifier, "predict_proba"):
-        found = classifier.predict_proba(dataframe)
-        return [float(row[1]) for row in found.tolist()] if getattr(found, "ndim", 1) == 2 else found.tolist()
-    return [float(score) for score in classifier.predict(dataframe).tolist()]
+    try:
+        found = classifier.predict_proba(dataframe) if hasattr(classifier, "predict_proba") else None
+        scores = classifier.predict(dataframe) if found is None else found[:, 1] if found.ndim == 2 else found
+    except Exception as error:
+        raise CannotPackage(f"LightGBM itself can't score this sample: {error}") from error
+    return [float(score) for score in scores.tolist()]
 
 
 def _print(line: str) -> None:

@@ -121,6 +121,8 @@ def _check_table(path: Path, header: Sequence[str], records: Sequence[Sequence[s
 
 def _read_array(array: Any, names: Sequence[str], rows: int) -> dict[str, list[Any]]:
     shape = getattr(array, "shape", ())
+    if not hasattr(array, "tolist"):
+        raise CannotPackage(f"The sample is a {type(array).__name__}; give a DataFrame or an array.")
     if len(shape) != 2 or shape != (rows, len(names)):
         raise CannotPackage(f"The sample must be a table of {rows} rows and {len(names)} columns; it is {shape}.")
     table = [[None if value != value else value for value in row] for row in array.tolist()]  # noqa: PLR0124 - NaN

@@ -93,11 +93,11 @@ def _report(console: Console, packaged: Packaged, folder: Path) -> None:
     console.print(f"On the sample: AUC {metrics['auc']}, average precision {metrics['average_precision']}.")
     console.print(f"Verified: {metrics['deals']} rows score the same as in LightGBM, bit for bit.")
     for warning in packaged.warnings:
-        console.print(f"[yellow]Note:[/] {escape(warning)}", highlight=False)
+        console.print(f"[yellow]Note:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     console.print(
         f"The bundle is in {folder} ({model.digest}).\n"
-        "Next: complete its description by --features, write a policy for it in policies/, "
-        f"and start Vouch with VOUCH_MODELS_FOLDER={folder.parent.parent}.",
+        f"Next: put it under model_artifacts/ and start Vouch with VOUCH_DEFAULT_MODEL={model.name} and "
+        f"VOUCH_INITIAL_RELEASES={model.name}={model.version}@standard/1 (docs/bring-your-own-model.md).",
         soft_wrap=True,
         highlight=False,
         markup=False,

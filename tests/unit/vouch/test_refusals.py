@@ -81,6 +81,20 @@ def test_frame_with_other_columns_is_refused_with_their_names(tmp_path: Path) ->
         package(original.booster, frame, original.labels, name="m", version="1", out=tmp_path)
 
 
+def test_frame_in_another_order_than_the_models_is_refused(tmp_path: Path) -> None:
+    original = ORIGINALS["pandas_categories"]()
+    frame = original.sample[sorted(original.sample.columns)]
+    with pytest.raises(CannotPackage, match="in another order than the model's"):
+        package(original.classifier, frame, original.labels, name="m", version="1", out=tmp_path)
+
+
+def test_sample_that_lightgbm_itself_cannot_score_is_refused(tmp_path: Path) -> None:
+    original = ORIGINALS["pandas_categories"]()
+    frame = original.sample.assign(channel="web")
+    with pytest.raises(CannotPackage, match="LightGBM itself can't score this sample"):
+        package(original.classifier, frame, original.labels, name="m", version="1", out=tmp_path)
+
+
 def test_positive_label_that_the_classifier_does_not_score_is_refused(tmp_path: Path) -> None:
     original = ORIGINALS["dart_with_weights"]()
     with pytest.raises(CannotPackage, match="The classifier scores 'fraud', not 'fine'"):

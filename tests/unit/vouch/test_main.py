@@ -1,0 +1,67 @@
+"""The command line finds its commands, and its guide is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.folder_models import FolderModels
+from vouch.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "docs" / "bring-your-own-model.md").read_text()
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [[], ["unheard-of"], ["package"]])
+def test_call_that_makes_no_sense_ends_with_code_2_and_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: python -m vouch" in capsys.readouterr().err
+
+
+def test_command_line_itself_imports_no_model_library() -> None:
+    program = (
+        "import sys, vouch, vouch.__main__; "
+        "print(sorted({'scoring.booster', 'numpy', 'lightgbm', 'jsonschema', 'azure'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_guide_to_ones_own_model_does_what_it_says(tmp_path: Path) -> None:
+    """Its notebook, then its command with its overrides, in a folder of their own."""
+    (tmp_path / "build").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    (notebook,), (command,), (overrides,) = _blocks("python"), _blocks("sh"), _blocks("json")
+    subprocess.run([sys.executable, "-c", notebook], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    (tmp_path / "features.json").write_text(overrides)
+    arguments = [*command.split()[1:], "--features", "features.json"]
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    models = FolderModels(tmp_path / "build" / "models")
+    assert models.versions("my-model") == ("1.0.0", "1.0.1")
+    model = models.find("my-model", "1.0.1")
+    assert model is not None
+    stated = json.loads(overrides)["mean radius"]
+    feature = next(feature for feature in model.features if feature.name == "mean radius")
+    assert {name: getattr(feature, name) for name in stated} == stated
