@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import azure.functions as func
 
 from flows.service import Service
+from scoring.model import Model
 from triggers.blueprints import build_blueprint
 from triggers.edge import Edge, Exchange, Reply
 from triggers.endpoints import OPENAPI, PAGE
@@ -34,15 +36,19 @@ def page_blueprint(edge: Edge) -> func.Blueprint:
 
 
 def render_page(template: str, service: Service) -> str:
-    """The page with a ready deal of the default model: the golden one that scores highest."""
+    """The page with a ready deal of the default model: of the golden ones that have nothing odd, the riskiest."""
     versions = service.models.versions(service.default_model)
     model = service.models.find(service.default_model, versions[0]) if versions else None
-    features = {}
+    features: dict[str, object] = {}
     if model is not None and model.golden:
-        rows = [(model.score(model.encode(golden)[0].values), number) for number, golden in enumerate(model.golden)]
-        features = dict(model.golden[max(rows)[1]])
+        features = dict(max(model.golden, key=lambda golden: _rank(model, golden)))
     sample = json.dumps({"region": service.region, "deal": {"deal_id": "CLAIM-1", "features": features}})
     return template.replace(SAMPLE, sample.replace("<", "\\u003c"))
+
+
+def _rank(model: Model, golden: Mapping[str, object]) -> tuple[bool, float]:
+    row, _ = model.encode(golden)
+    return not (row.imputed or row.unseen or row.unusual), model.score(row.values)
 
 
 def content_security_policy(page: str) -> str:

@@ -71,6 +71,14 @@ async def test_ids_residencies_and_subjects_travel_in_parameters(desk: Desk, as_
     assert first["data"]["personal"]["subjects"] == ("P-1",)
 
 
+@pytest.mark.parametrize(("content_type", "status"), [("", 200), ("application/octet-stream", 415)])
+async def test_request_without_content_type_is_taken_as_json_and_binary_is_not(
+    desk: Desk, content_type: str, status: int
+) -> None:
+    response = await desk.send("POST", INFER, {"inputs": tensors()}, headers={"content-type": content_type})
+    assert response.status_code == status
+
+
 async def test_outputs_asked_for_are_the_outputs_given(desk: Desk) -> None:
     asked = [{"name": "reasons"}, {"name": "outcome"}]
     answer = read(await desk.send("POST", f"{INFER}?explain=2", {"inputs": tensors(), "outputs": asked}))
