@@ -1,11 +1,11 @@
 """LightGBM through its C library: the only file that names it.
 
-The `lightgbm` package imports numpy and scipy, some 100 MB and most of a second that scoring has no use for. So the
+The `lightgbm` package imports numpy and scipy, 216 MB and seconds of a cold start that scoring has no use for. So the
 wheel's shared library is called through `ctypes` (LightGBM's C API, include/LightGBM/c_api.h, 4.x):
 
 1. Find the library beside the package without importing it. If libgomp lies beside it, load that first: Azure's
    image has none, so the deployment package brings one.
-2. Load a model text. A text is trusted here: bundles are checked by digest, foreign texts by `scoring.model_text`.
+2. Load a model text. It is trusted here: bundles are checked by their digests, foreign texts by `vouch package`.
 3. Predict one row by the "fast" calls, which parse their settings once, into buffers that are used again; many rows
    by the matrix call, as `lightgbm.Booster.predict` does.
 
