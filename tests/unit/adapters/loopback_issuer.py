@@ -53,13 +53,21 @@ def signed(
 
 
 @dataclass
+class Gate:
+    """Where a request waits: `reached` is set by the request, `opened` by the test."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
 class LoopbackIssuer:
     """Serves `document` at `url` and counts how often it was asked. `answer` replaces the answer."""
 
     keys: dict[str, rsa.RSAPrivateKey]
     asked: int = 0
     is_down: bool = False
-    gate: asyncio.Event | None = None
+    gate: Gate | None = None
     answer: Callable[[], Awaitable[web.StreamResponse]] | None = None
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -76,13 +84,19 @@ class LoopbackIssuer:
         assert self._runner is not None
         await self._runner.cleanup()
 
+    def hold(self) -> Gate:
+        """Let requests wait from now on."""
+        self.gate = Gate()
+        return self.gate
+
     def token(self, clock: FakeClock, key_id: str = "k1", **changes: object) -> str:
         return signed(claims_at(clock, **changes), self.keys[key_id], key_id)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         if self.gate is not None:
-            await self.gate.wait()
+            self.gate.reached.set()
+            await self.gate.opened.wait()
         if self.is_down:
             return web.Response(status=503)
         if self.answer is not None:

@@ -65,10 +65,10 @@ class Forger:
         payload = json.dumps({**self.claims(), **changes}).encode()
         return jwt.PyJWS().encode(payload, self._key, algorithm="RS256", headers={"kid": "k1"})
 
-    def by_issuer_with_header(self, **header: object) -> str:
+    def by_issuer_with_header(self, **header: Any) -> str:
         return signed(self.claims(), self._key, **header)
 
-    def by_stranger(self, key_id: str | None = "k1", **header: object) -> str:
+    def by_stranger(self, key_id: str | None = "k1", **header: Any) -> str:
         return signed(self.claims(), self._other_key, key_id, **header)
 
     def own_jwk(self) -> dict[str, Any]:
@@ -221,7 +221,7 @@ async def test_scheme_is_read_in_any_case(
     ],
 )
 async def test_caller_is_the_application_else_the_subject(
-    claims: dict[str, object], caller_id: str, issuer: LoopbackIssuer, clock: FakeClock, tokens: JwtTokens
+    claims: dict[str, Any], caller_id: str, issuer: LoopbackIssuer, clock: FakeClock, tokens: JwtTokens
 ) -> None:
     assert (await tokens.authenticate(f"Bearer {issuer.token(clock, **claims)}")).id == caller_id
 
