@@ -63,7 +63,7 @@ class TablesLedger:
         self._limits = limits or WriteLimits()
         windows = Table(storage.tables, WINDOWS_TABLE)
         self._claims = LaneClaim(windows, self._table, random_bits, self._limits.attempt_s)
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[tuple[int, Window], _Lane] = {}
         self._current: _Lane | None = None
         self._claiming: asyncio.Task[None] | None = None
         self._is_shut = False
@@ -81,7 +81,7 @@ class TablesLedger:
     async def append(self, record: Record) -> None:
         """Return once the record is durable. Raises LaneClosed, LedgerBusy or RecordTooLarge (nothing written),
         or LedgerUnavailable (unknown)."""
-        lane = self._lanes.get(self._partition_of(record.record_id))
+        lane = self._lanes.get((lane_of(record.record_id), self._window_of(record.record_id)))
         if lane is None:
             raise LaneClosed
         packed = pack_record(record)
@@ -91,7 +91,7 @@ class TablesLedger:
 
     async def find(self, record_id: UUID) -> Mapping[str, object] | None:
         """The recorded event, or None. Raises StorageFailed."""
-        partition = self._partition_of(record_id)
+        partition = partition_of(lane_of(record_id), self._window_of(record_id))
         deadline = asyncio.get_running_loop().time() + self._limits.deadline_s
         while True:
             try:
@@ -112,8 +112,8 @@ class TablesLedger:
             await lane.writer.drain()
             lane.writer.close()
 
-    def _partition_of(self, record_id: UUID) -> str:
-        return partition_of(lane_of(record_id), window_of(time_of(record_id), self._window_s))
+    def _window_of(self, record_id: UUID) -> Window:
+        return window_of(time_of(record_id), self._window_s)
 
     async def _claim(self) -> None:
         """Claim one lane for all who wait; a caller that goes away does not end it."""
@@ -134,14 +134,15 @@ class TablesLedger:
         claimed = await self._claims.claim(window_of(self._now_ms(), self._window_s), self._limits.deadline_s)
         log = LaneLog(claimed.partition)
         writer = LaneWriter(self._table, log, claimed.etag, self._limits, self.figures, self._now_ms)
-        self._current = self._lanes[claimed.partition] = _Lane(claimed.lane, claimed.window, writer)
+        self._current = _Lane(claimed.lane, claimed.window, writer)
+        self._lanes[claimed.lane, claimed.window] = self._current
 
     def _drop_old_lanes(self) -> None:
         """Forget lanes that are closed, or whose window ended longer than a write deadline ago."""
         oldest_s = self._now_ms() / 1000 - self._limits.deadline_s
-        for partition, lane in list(self._lanes.items()):
+        for key, lane in list(self._lanes.items()):
             if lane.writer.is_idle and (lane.writer.is_closed or lane.window.end_s < oldest_s):
-                del self._lanes[partition]
+                del self._lanes[key]
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

@@ -86,10 +86,13 @@ def _plain(value: Any) -> Any:
     return value if kind is Canonical else _plain(_as_json_type(value))
 
 
-def _plain_float(value: float) -> float | int | msgspec.Raw:
-    if 1e-5 < value < 1e15 or -1e15 < value < -1e-5 or value == 0:
+def _plain_float(value: float) -> float | int | Canonical:
+    size = abs(value)
+    if 1e-5 <= size < 1e15:
         return value if value % 1 else int(value)
-    return msgspec.Raw(format_number(value).encode())
+    if size < 1e-6:
+        return value or 0
+    return Canonical(format_number(value).encode())
 
 
 def _plain_integer(value: int) -> int:
