@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from local.demo import run_demo
 from local.dev import develop
 from local.failures import LocalFailed
 from local.newcomer import describe_ready, write_first_claim
@@ -73,6 +74,14 @@ def dev(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def demo(arguments: argparse.Namespace) -> int:
+    """Replay claims through the regions of a running system, or of one that is started for it."""
+    _stop_on_signals()
+    ensure_azurite(say)
+    run_demo(make_plan(arguments.folder, arguments.base_port), arguments.claims, say)
+    return 0
+
+
 def require_lightgbm() -> None:
     """Raises LocalFailed where LightGBM's library can't be loaded, which on a Mac means that libomp is missing."""
     try:
@@ -104,7 +113,10 @@ def _parser() -> argparse.ArgumentParser:
     develops = commands.add_parser("dev", help="run one region in this terminal, with reload and breakpoints")
     develops.set_defaults(command=dev)
     develops.add_argument("--region", default="westeurope")
-    for command in (runs, develops):
+    replays = commands.add_parser("demo", help="replay claims of 1996 through the regions and judge the decisions")
+    replays.set_defaults(command=demo)
+    replays.add_argument("--claims", type=int, default=1000)
+    for command in (runs, develops, replays):
         command.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where state is kept")
         command.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="the first port")
     return parser

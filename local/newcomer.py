@@ -39,8 +39,8 @@ def describe_ready(plan: Plan, seconds: float) -> str:
         "",
         f"Tokens of other roles lie beside it; logs under {_shown(plan.folder / 'logs')}. Ctrl-C stops everything.",
     ]
-    if plan.base_port == DEFAULT_BASE_PORT:
-        lines.append("Replay a thousand real claims through the regions: make demo")
+    elsewhere = "" if plan.base_port == DEFAULT_BASE_PORT else f" FOLDER={plan.folder} BASE_PORT={plan.base_port}"
+    lines.append(f"Replay a thousand real claims through the regions: make demo{elsewhere}")
     return "\n".join(lines)
 
 
