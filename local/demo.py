@@ -63,8 +63,8 @@ def build_decisions(judged: list[Judged]) -> Table:
         counts = [sum(item.outcome == outcome for item in items) for outcome in OUTCOMES]
         return [*map(str, [len(items), *counts]), *(f"{quantile(latencies, share):.1f}" for share in (0.5, 0.95, 0.99))]
 
-    columns = ("decisions", *OUTCOMES, "p50 ms", "p95 ms", "p99 ms")
-    return _build_table("Decisions and how long they took", columns, judged, describe)
+    columns = ("decisions", *OUTCOMES, "p50", "p95", "p99")
+    return _build_table("Decisions, and how long they took in milliseconds", columns, judged, describe)
 
 
 def build_accuracy(judged: list[Judged]) -> Table:

@@ -12,6 +12,7 @@ from watchfiles import DefaultFilter, watch
 
 from local.failures import LocalFailed
 from local.ground import Ground
+from local.newcomer import curl_to
 from local.plan import ROOT, Plan
 from local.regions import STOP_SECONDS, host_command, region_environment
 
@@ -38,6 +39,9 @@ def develop(plan: Plan, region: str, stopped: threading.Event, say: Callable[[st
     try:
         ground.start()
         process = _start(plan, region, ground, leash)
+        say(f"{region} starts at {plan.regions[region].base_url}; Ctrl-C ends it. Change a file and it starts anew;")
+        say("write breakpoint() where you want to look, and send a deal:")
+        say(f"  {curl_to(plan, region)}")
         for _ in watch(ROOT, watch_filter=SourceFilter(), stop_event=stopped, raise_interrupt=True):
             say("Files have changed: starting anew ...")
             _stop(process)

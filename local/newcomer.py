@@ -32,7 +32,7 @@ def describe_ready(plan: Plan, seconds: float) -> str:
         "",
         "Score a first claim (paste this into another terminal, here in the project's folder):",
         "",
-        f"  {first_curl(plan)}",
+        f"  {curl_to(plan, plan.control.name)}",
         "",
         f"or open {control.base_url}/ in a browser; it asks for a token: paste the content of",
         f"  {_shown(plan.token_file('scorer'))}",
@@ -44,12 +44,12 @@ def describe_ready(plan: Plan, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def first_curl(plan: Plan) -> str:
-    """The first curl, in one line that bash, zsh and PowerShell all take."""
+def curl_to(plan: Plan, region: str) -> str:
+    """A curl that sends the first claim to a region, in one line that bash, zsh and PowerShell all take."""
     curl = "curl.exe" if os.name == "nt" else "curl"
     token, claim = _shown(plan.token_file("scorer")), _shown(plan.folder / "first-claim.json")
     return (
-        f'{curl} -s {plan.control.base_url}/api/v1/deals:score -H "Authorization: Bearer $(cat {token})"'
+        f'{curl} -s {plan.regions[region].base_url}/api/v1/deals:score -H "Authorization: Bearer $(cat {token})"'
         f' -H "Content-Type: application/json" -d "@{claim}"'
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.newcomer import first_curl
+from local.newcomer import curl_to
 from local.plan import ROLES, ROOT
 from tests.system.conftest import RunningSystem, wait_until
 
@@ -52,9 +52,10 @@ def test_deal_of_another_residency_is_refused_with_the_regions_that_accept_it(
 
 
 def test_printed_curl_run_by_a_shell_scores_the_first_claim(system: RunningSystem) -> None:
-    done = subprocess.run(["sh", "-c", first_curl(system.plan)], cwd=ROOT, capture_output=True, text=True, check=True)
+    curl = curl_to(system.plan, "westeurope")
+    done = subprocess.run(["sh", "-c", curl], cwd=ROOT, capture_output=True, text=True, check=True)
     assert '"outcome":"decline"' in done.stdout.replace(" ", "")
-    assert first_curl(system.plan) in system.output.read_text()
+    assert curl in system.output.read_text()
 
 
 @pytest.mark.parametrize(
