@@ -11,6 +11,7 @@ LightGBM's own pandas interface does the same.
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,12 @@ from typing import Any
 
 from scoring.faults import Fault, pointer_to
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 MISSING = math.nan
 LARGEST = sys.float_info.max
+LARGEST_INTEGER = 2**53 - 1  # beyond, readers of JSON lose digits, and the record's canonical JSON has no form
+MAX_CATEGORY_CHARACTERS = 256
 
 
 class Kind(StrEnum):
@@ -136,11 +141,11 @@ _Step = tuple[str, frozenset[type], Callable[[Any], float | None] | None, float,
 
 
 def _plan(feature: Feature) -> _Step:
-    """What the fast loop needs: name, types, category to code, and the range inside which nothing is to be said."""
+    """What the fast loop needs: name, types, category to code, and a range inside which nothing is to be said."""
     code_of = None if feature.kind is Kind.NUMERIC else code_table(feature).get
     lows = [low for low in (feature.minimum, feature.training_minimum) if low is not None]
     highs = [high for high in (feature.maximum, feature.training_maximum) if high is not None]
-    return feature.name, json_types(feature), code_of, max([-LARGEST, *lows]), min([LARGEST, *highs])
+    return feature.name, json_types(feature), code_of, max([-LARGEST_INTEGER, *lows]), min([LARGEST_INTEGER, *highs])
 
 
 def _examine_value(feature: Feature, value: Any, notes: _Notes) -> float:
@@ -150,6 +155,9 @@ def _examine_value(feature: Feature, value: Any, notes: _Notes) -> float:
         return _refuse(feature, f"Must be {_expected(feature)}.", notes)
     if type(value) is not str and not -LARGEST <= value <= LARGEST:
         return _refuse(feature, "Must be a finite number, at most 1.7976931348623157e308.", notes)
+    if type(value) is int and abs(value) > LARGEST_INTEGER:
+        limits = f"from {-LARGEST_INTEGER} to {LARGEST_INTEGER}"
+        return _refuse(feature, f"Must be a whole number {limits}; write a larger one as 1.5e20.", notes)
     return (
         _examine_number(feature, value, notes)
         if feature.kind is Kind.NUMERIC
@@ -169,13 +177,23 @@ def _examine_number(feature: Feature, value: float, notes: _Notes) -> float:
         return _refuse(feature, f"Must be at least {feature.minimum:.15g}.", notes)
     if feature.maximum is not None and value > feature.maximum:
         return _refuse(feature, f"Must be at most {feature.maximum:.15g}.", notes)
-    notes.unusual.append(feature.name)
+    if not _is_usual(feature, value):
+        notes.unusual.append(feature.name)
     return float(value)
+
+
+def _is_usual(feature: Feature, value: float) -> bool:
+    low, high = feature.training_minimum, feature.training_maximum
+    return (low is None or low <= value) and (high is None or value <= high)
 
 
 def _examine_unseen(feature: Feature, value: str | float, notes: _Notes) -> float:
     if isinstance(value, float) and not value.is_integer():
         return _refuse(feature, "Must be a whole number: it names a category.", notes)
+    if isinstance(value, str) and len(value) > MAX_CATEGORY_CHARACTERS:
+        return _refuse(feature, f"Must be at most {MAX_CATEGORY_CHARACTERS} characters.", notes)
+    if isinstance(value, str) and _LONE_SURROGATE.search(value):
+        return _refuse(feature, "Holds half a surrogate pair, which is no character.", notes)
     notes.unseen.append(feature.name)
     return MISSING
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit.canonical import canonical_json
 from scoring.faults import Fault
 from scoring.features import EncodedRow, Encoder, Feature, Kind
 
@@ -30,6 +31,7 @@ SOUND: dict[str, object] = {
 }
 ENCODER = Encoder(FEATURES)
 NAN = "nan"
+TOO_LARGE = "Must be a whole number from -9007199254740991 to 9007199254740991; write a larger one as 1.5e20."
 
 
 def _shown(row: EncodedRow) -> list[object]:
@@ -52,7 +54,9 @@ def test_sound_deal_is_encoded_in_the_models_order() -> None:
         ({"channel": ""}, (2, NAN), (), ("channel",), ()),
         ({"shop": 8}, (3, NAN), (), ("shop",), ()),
         ({"shop": 12.0}, (3, 12.0), (), (), ()),
-        ({"shop": 10**30}, (3, NAN), (), ("shop",), ()),
+        ({"shop": 2**53 - 1}, (3, NAN), (), ("shop",), ()),
+        ({"shop": 1e300}, (3, NAN), (), ("shop",), ()),
+        ({"channel": "x" * 256}, (2, NAN), (), ("channel",), ()),
         ({"rush": False}, (4, 0.0), (), (), ()),
         ({"amount": 10}, (0, 10.0), (), (), ()),
         ({"amount": 500.0}, (0, 500.0), (), (), ()),
@@ -61,6 +65,9 @@ def test_sound_deal_is_encoded_in_the_models_order() -> None:
         ({"amount": 0}, (0, 0.0), (), (), ("amount",)),
         ({"amount": 1_000}, (0, 1000.0), (), (), ("amount",)),
         ({"balance": 1.7e308}, (1, 1.7e308), (), (), ()),
+        ({"balance": -1.7e308}, (1, -1.7e308), (), (), ()),
+        ({"balance": 2**53 - 1}, (1, 2.0**53 - 1), (), (), ()),
+        ({"balance": 1 - 2**53}, (1, 1 - 2.0**53), (), (), ()),
     ],
 )
 def test_odd_value_is_scored_and_listed(
@@ -92,6 +99,12 @@ def test_absent_features_are_imputed_like_null() -> None:
             {"balance": -math.inf},
             Fault("/features/balance", "Must be a finite number, at most 1.7976931348623157e308."),
         ),
+        ({"balance": 2**53}, Fault("/features/balance", TOO_LARGE)),
+        ({"balance": -(2**53)}, Fault("/features/balance", TOO_LARGE)),
+        ({"shop": 2**53}, Fault("/features/shop", TOO_LARGE)),
+        ({"shop": -(10**30)}, Fault("/features/shop", TOO_LARGE)),
+        ({"channel": "x" * 257}, Fault("/features/channel", "Must be at most 256 characters.")),
+        ({"channel": "a\ud800"}, Fault("/features/channel", "Holds half a surrogate pair, which is no character.")),
         ({"channel": 1}, Fault("/features/channel", "Must be a string.")),
         ({"channel": {"a": 1}}, Fault("/features/channel", "Must be a string.")),
         ({"shop": "7"}, Fault("/features/shop", "Must be a whole number: it names a category.")),
@@ -144,6 +157,17 @@ def test_encoder_never_raises_and_finds_a_fault_exactly_where_a_value_is_wrong(d
     assert bool(faults) == bool(wrong)
 
 
+ODD_TEXT = st.text(st.characters() | st.sampled_from("\ud800\udc00"), max_size=3)
+ODD_VALUES = ODD_TEXT | st.integers() | st.floats() | st.integers(2**53 - 2, 2**53 + 1) | st.booleans() | st.none()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(list(SOUND)), ODD_VALUES))
+def test_deal_without_a_fault_has_canonical_json_for_its_record(deal: dict[str, Any]) -> None:
+    if not ENCODER.encode(SOUND | deal)[1]:
+        canonical_json(SOUND | deal)
+
+
 def _is_allowed(feature: Feature, value: Any) -> bool:  # noqa: PLR0911 - one rule a line
     """The rules again, said slowly."""
     if value is None:
@@ -152,6 +176,8 @@ def _is_allowed(feature: Feature, value: Any) -> bool:  # noqa: PLR0911 - one ru
         return isinstance(value, bool)
     if feature.kind is Kind.CATEGORICAL and isinstance(feature.categories[0], str):
         return isinstance(value, str)
+    if isinstance(value, int) and abs(value) >= 2**53:
+        return False
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if isinstance(value, float) and not math.isfinite(value):
