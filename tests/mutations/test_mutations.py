@@ -27,6 +27,7 @@ COPIED = [
     "policies",
     "tests",
     "training",
+    "vouch",
 ]
 TEST_RUN_SECONDS = 120
 

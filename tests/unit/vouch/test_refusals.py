@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tests.unit.vouch.originals import ORIGINALS, QUIET
 from vouch import package
 from vouch.__main__ import main
 from vouch.errors import CannotPackage
+from vouch.packaging import Request, build_package
+from vouch.samples import read_frame
 
 DATA = load_breast_cancer()
 
@@ -125,6 +128,22 @@ def test_version_that_is_there_already_is_not_overwritten(booster: lightgbm.Boos
     with pytest.raises(CannotPackage, match="A version never changes"):
         package(booster, DATA.data, DATA.target, name="m", version="1", out=tmp_path)
     assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_package_whose_scores_differ_in_the_last_bit_is_refused_with_the_row() -> None:
+    original = ORIGINALS["integer_codes"]()
+    told = original.scores
+    told[2] = math.nextafter(told[2], 1)
+    request = Request(
+        model=original.booster.model_to_string().encode(),
+        sample=read_frame(original.sample, original.labels, original.booster.feature_name()),
+        name="m",
+        version="1",
+        created_at="2026-11-23T21:00:00Z",
+        original=told,
+    )
+    with pytest.raises(CannotPackage, match=r"^Row 3: Vouch scores .*, LightGBM "):
+        build_package(request, say=lambda step: None)
 
 
 @pytest.mark.parametrize(("name", "version"), [("Fraud", "1"), ("../up", "1"), ("m", "../1"), ("m", "")])
