@@ -31,6 +31,7 @@ MAX_TRANSACTION_BYTES = 3 * 2**20
 MAX_PAYLOAD_BYTES = 64 * 2**10
 ENTITY_OVERHEAD_BYTES = 1_024
 ADDED_BY_SCORING_BYTES = 12 * 2**10
+LONG_CHARACTERS = 1_024
 
 HEAD_KEY = "!head"
 MINUTE_PREFIX = "!minute-"
@@ -49,10 +50,16 @@ def lane_name(lane: int) -> str:
     return f"{lane:04x}"
 
 
-def fits_ledger(known: object) -> bool:
-    """Whether the record of a deal will fit, judged before scoring: `known` is what the record will hold of the
-    request (deal_id, subjects, features). Scoring's own share is taken at its most."""
-    return len(zlib.compress(canonical_json(known), 1)) + ADDED_BY_SCORING_BYTES <= MAX_PAYLOAD_BYTES
+def fits_ledger(known: Mapping[str, Any]) -> bool:
+    """Whether the record of a deal will fit, judged before scoring, generously; the ledger looks again.
+
+    `known` is what the record will hold of the request: `deal_id`, `subjects` and `features`. A reason repeats its
+    feature's value, so a long one counts twice."""
+    repeated = [
+        value for value in known["features"].values() if isinstance(value, str) and len(value) > LONG_CHARACTERS
+    ]
+    sizes = [len(zlib.compress(canonical_json(part), 1)) for part in (known, repeated)]
+    return sum(sizes) + ADDED_BY_SCORING_BYTES <= MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
