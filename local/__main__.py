@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     system = System(plan, say)
     try:
         system.start()
-        write_first_claim(plan)
+        write_first_claim(plan, plan.control.name)
         say(describe_ready(plan, time.monotonic() - began))
         system.watch(stopped)
     except StopAsked:
@@ -66,10 +66,10 @@ def dev(arguments: argparse.Namespace) -> int:
     stopped = _stop_on_signals()
     ensure_azurite(say)
     plan = make_plan(arguments.folder, arguments.base_port)
-    write_first_claim(plan)
+    write_first_claim(plan, arguments.region)
     try:
         develop(plan, arguments.region, stopped, say)
-    except StopAsked:
+    except (StopAsked, KeyboardInterrupt):  # the latter is what watchfiles makes of either signal
         say("Stopped.")
     return 0
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from watchfiles import DefaultFilter, watch
 
-from local.failures import LocalFailed
 from local.ground import Ground
 from local.newcomer import curl_to
 from local.plan import ROOT, Plan
@@ -31,8 +30,6 @@ class SourceFilter(DefaultFilter):
 
 def develop(plan: Plan, region: str, stopped: threading.Event, say: Callable[[str], None]) -> None:
     """Run one region until `stopped`, anew after each change of the app's files. Raises LocalFailed."""
-    if region not in plan.regions:
-        raise LocalFailed(f"There is no region {region} in regions.json; there are {', '.join(plan.regions)}.")
     ground = Ground(plan, [region], say)
     leash, held = os.pipe()
     process: subprocess.Popen[bytes] | None = None

@@ -36,8 +36,9 @@ class Issuer:
     key: RSAPrivateKey
     key_id: str
 
-    def mint(self, role: str, now: int) -> str:
-        """A token whose caller has this role, good for every region of the system, issued at a Unix time."""
+    def mint(self, now: int, *roles: str) -> str:
+        """A token whose caller has these roles, good for every region of the system, issued at a Unix time."""
+        name = "-".join(roles)
         claims = {
             "iss": self.plan.issuer,
             "aud": [f"api://vouch-{region}" for region in self.plan.regions],
@@ -45,10 +46,10 @@ class Issuer:
             "nbf": now - NOT_BEFORE_SLACK_S,
             "exp": now + TOKEN_SECONDS,
             "tid": TENANT,
-            "azp": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{role}.app.vouch.local")),
-            "oid": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{role}.vouch.local")),
-            "sub": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{role}.vouch.local")),
-            "roles": [role],
+            "azp": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.app.vouch.local")),
+            "oid": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.vouch.local")),
+            "sub": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.vouch.local")),
+            "roles": list(roles),
             "ver": "2.0",
         }
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": self.key_id})
@@ -91,7 +92,7 @@ def open_issuer(plan: Plan) -> Issuer:
 def write_tokens(issuer: Issuer, now: int) -> None:
     """Mint a token for every role and put it where its owner alone can read it."""
     for role in ROLES:
-        write_secret(issuer.plan.token_file(role), issuer.mint(role, now).encode())
+        write_secret(issuer.plan.token_file(role), issuer.mint(now, role).encode())
 
 
 def write_secret(file: Path, content: bytes) -> None:

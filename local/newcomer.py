@@ -7,16 +7,19 @@ import os
 from pathlib import Path
 
 from flows.regions import Region
+from local.failures import LocalFailed
 from local.plan import DEFAULT_BASE_PORT, ROOT, Plan
 
 GOLDEN = ROOT / "model_artifacts" / "deal-fraud" / "1.0.0" / "golden.jsonl"
 
 
-def write_first_claim(plan: Plan) -> Path:
-    """The golden claim with the highest score of the first model, as a deal: one with reasons to show."""
+def write_first_claim(plan: Plan, region: str) -> Path:
+    """The golden claim with the highest score of the first model, as a deal that a region accepts: one with reasons."""
+    if region not in plan.regions:
+        raise LocalFailed(f"There is no region {region} in regions.json; there are {', '.join(plan.regions)}.")
     claims = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
     riskiest = max((claim for claim in claims if not claim["unseen"]), key=lambda claim: float(claim["score"]))
-    residency = sorted(plan.control.residencies)[0]
+    residency = sorted(plan.regions[region].residencies)[0]
     deal = {"deal_id": "claim-1", "residency": residency, "features": riskiest["features"]}
     file = plan.folder / "first-claim.json"
     file.write_text(json.dumps(deal, indent=2) + "\n")
