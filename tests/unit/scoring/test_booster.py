@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -117,6 +119,35 @@ def test_scoring_imports_neither_numpy_nor_the_lightgbm_package() -> None:
 
 def test_library_is_found_beside_the_installed_package() -> None:
     assert find_library().parent.parent == Path(lightgbm.__file__).parent
+
+
+def _find_openmp() -> Path | None:
+    """The OpenMP library that this very process runs on."""
+    maps = Path("/proc/self/maps")
+    paths = {line.split()[-1] for line in maps.read_text().splitlines()} if maps.exists() else set()
+    return next((Path(path) for path in sorted(paths) if "libgomp.so.1" in path), None)
+
+
+def test_openmp_beside_the_library_is_preferred_to_the_systems(booster: Booster, tmp_path: Path) -> None:
+    """As in the deployment package: a package folder with the bare library and its OpenMP, on a bare image."""
+    openmp = _find_openmp()
+    if openmp is None:
+        pytest.skip("this system's LightGBM runs on another OpenMP library")
+    package = tmp_path / "lightgbm"
+    (package / "lib").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(find_library(), package / "lib")
+    shutil.copy(openmp, package / "lib" / "libgomp.so.1")
+    program = (
+        "import sys; from pathlib import Path; from scoring.booster import Booster; "
+        "Booster(Path('model_artifacts/deal-fraud/1.0.0/model.txt').read_text()); "
+        "print({line.split()[-1] for line in open('/proc/self/maps') if 'libgomp' in line})"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str({str(package / "lib" / "libgomp.so.1")})
 
 
 @pytest.mark.parametrize(
