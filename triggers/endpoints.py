@@ -157,12 +157,14 @@ ENDPOINTS: Sequence[Endpoint] = (
 
 
 def allowed_methods(path: str) -> list[str]:
-    """The methods that some endpoint answers at a path; empty where there is nothing at all."""
-    wanted = path.strip("/")
-    matching = [
-        endpoint for endpoint in ENDPOINTS if endpoint is not UNMATCHED and _pattern(endpoint).fullmatch(wanted)
-    ]
-    return sorted({method for endpoint in matching for method in endpoint.methods})
+    """The methods that are answered at a path, by the most particular of its routes; empty where there is nothing."""
+    answering = [e for e in ENDPOINTS if e is not UNMATCHED and _pattern(e).fullmatch(path.strip("/"))]
+    particular = max(map(_literal_length, answering), default=0)
+    return sorted({method for e in answering if _literal_length(e) == particular for method in e.methods})
+
+
+def _literal_length(endpoint: Endpoint) -> int:
+    return len(re.sub(r"\{\w+\}", "", endpoint.route))
 
 
 def _pattern(endpoint: Endpoint) -> re.Pattern[str]:

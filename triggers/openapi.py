@@ -36,7 +36,7 @@ _PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
          "description": "Recorded, and kept out of metrics; for operators."},
     ),
     "release": (
-        {"name": "If-Match", "in": "header", "schema": {"type": "string"},
+        {"name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
          "description": "The ETag of the release that is to be changed."},
     ),
 }  # fmt: skip
@@ -55,7 +55,7 @@ def build_openapi(service: Service) -> dict[str, Any]:
             "version": "1",
             "description": f"Scores deals for fraud in {service.region}, and can prove every decision it made.",
         },
-        "paths": _paths(),
+        "paths": _paths(_path_schemas(service)),
         "components": {
             "schemas": components,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
@@ -63,20 +63,30 @@ def build_openapi(service: Service) -> dict[str, Any]:
     }
 
 
-def _paths() -> dict[str, dict[str, Any]]:
+def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
+    """What the parameters in paths may be, by name."""
+    models = list(service.models.names())
+    versions = sorted({version for model in models for version in service.models.versions(model)})
+    model, version = {"type": "string", "enum": models}, {"type": "string", "enum": versions}
+    return {"model": model, "name": model, "version": version, "decision_id": {"type": "string", "format": "uuid"}}
+
+
+def _paths(path_schemas: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
         if endpoint is not UNMATCHED:
             operations = paths.setdefault(f"/{endpoint.route.strip('/')}", {})
-            operations.update({method.lower(): _operation(endpoint, method) for method in endpoint.methods})
+            operations.update(
+                {method.lower(): _operation(endpoint, method, path_schemas) for method in endpoint.methods}
+            )
     return paths
 
 
-def _operation(endpoint: Endpoint, method: str) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, method: str, path_schemas: Mapping[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.name if method == endpoint.methods[0] else f"{endpoint.name}_{method.lower()}",
         "summary": endpoint.summary,
-        "parameters": [*_path_parameters(endpoint.route), *_other_parameters(endpoint)],
+        "parameters": [*_path_parameters(endpoint.route, path_schemas), *_other_parameters(endpoint)],
         "responses": _responses(endpoint, method),
     }
     if endpoint.roles is not None:
@@ -87,9 +97,9 @@ def _operation(endpoint: Endpoint, method: str) -> dict[str, Any]:
     return operation
 
 
-def _path_parameters(route: str) -> list[dict[str, Any]]:
+def _path_parameters(route: str, schemas_by_name: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = re.findall(r"\{(\w+)\}", route)
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return [{"name": name, "in": "path", "required": True, "schema": schemas_by_name[name]} for name in names]
 
 
 def _other_parameters(endpoint: Endpoint) -> Sequence[Mapping[str, Any]]:
@@ -143,6 +153,8 @@ def _describe_deals(components: dict[str, Any], service: Service) -> None:
         "default": None,
         "description": "ISO 3166-1 alpha-2. Any other country is answered with 421 and the regions that accept it.",
     }
+    # One that is no deal is answered with its problem and fails none of the others, so anything is taken.
+    components["Batch"]["properties"]["deals"]["items"] = {"anyOf": [_ref("Deal"), {}]}
     results = {"type": "array", "items": {"oneOf": [_ref("DecisionResult"), _ref("ProblemResult")]}}
     components["BatchResults"]["properties"]["results"] = results
 

@@ -41,7 +41,8 @@ def render_page(template: str, service: Service) -> str:
     model = service.models.find(service.default_model, versions[0]) if versions else None
     features: dict[str, object] = {}
     if model is not None and model.golden:
-        features = dict(max(model.golden, key=lambda golden: _rank(model, golden)))
+        ranks = [_rank(model, golden) for golden in model.golden]
+        features = dict(model.golden[ranks.index(max(ranks))])
     sample = json.dumps({"region": service.region, "deal": {"deal_id": "CLAIM-1", "features": features}})
     return template.replace(SAMPLE, sample.replace("<", "\\u003c"))
 

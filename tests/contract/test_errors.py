@@ -61,9 +61,12 @@ async def test_error_on_every_path_has_the_same_shape(
     assert all(set(error) == {"pointer", "detail"} for error in problem.get("errors", []))
 
 
-async def test_wrong_method_says_which_are_allowed(desk: Desk) -> None:
-    response = await desk.send("DELETE", "/api/v1/releases/deal-fraud", None)
-    assert response.headers["Allow"] == "GET, PUT"
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/api/v1/releases/deal-fraud", "GET, PUT"), ("/api/v1/decisions/x:label", "POST")]
+)
+async def test_wrong_method_says_which_are_allowed(desk: Desk, path: str, allowed: str) -> None:
+    response = await desk.send("DELETE", path, None)
+    assert response.headers["Allow"] == allowed
 
 
 async def test_fault_of_ours_is_a_problem_that_tells_nothing_and_a_log_line_that_does(
