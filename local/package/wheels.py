@@ -14,7 +14,8 @@ from local.package.faults import PackagingFailed
 
 PYTHON = "3.13"
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
-ALWAYS = ("--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--python-version", PYTHON)
+# pip 23 asks the interpreter that runs it whether a wheel's Requires-Python is met; the lock file was made for PYTHON.
+ALWAYS = ("--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--ignore-requires-python")
 MISMATCH = "THESE PACKAGES DO NOT MATCH THE HASHES"
 
 
@@ -30,7 +31,7 @@ def download_wheels(requirements: Path, folder: Path) -> None:
 
 def _run_pip(command: str, requirements: Path, *options: str) -> None:
     platforms = [part for platform in PLATFORMS for part in ("--platform", platform)]
-    arguments = [command, "--requirement", str(requirements), *options, *ALWAYS, *platforms]
+    arguments = [command, "--requirement", str(requirements), *options, *ALWAYS, "--python-version", PYTHON, *platforms]
     done = subprocess.run([sys.executable, "-m", "pip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PackagingFailed(explain_pip_failure(done.stderr, requirements.name))
