@@ -43,7 +43,7 @@ def test_page_scores_its_ready_claim_by_keyboard_alone(page: Page, system: Runni
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Score this deal")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".outcome")).to_have_text("decline")
+    expect(page.locator(".outcome")).to_have_text("review")
     expect(page.locator("ol.reasons li")).to_have_count(8)
     expect(page.locator("dl")).to_contain_text("deal-fraud 1.0.0")
 
