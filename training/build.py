@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 
 from scoring.booster import Booster
@@ -16,7 +15,7 @@ from scoring.features import Feature, Kind
 from scoring.policy import Policy
 from training.card import render_card
 from training.claims import Claim, describe_features
-from training.fit import PARAMETERS, Fitted, Matrix, fit
+from training.fit import LIGHTGBM_VERSION, PARAMETERS, Fitted, Matrix, fit
 from training.report import Scored, report_groups, report_outcomes, report_quality
 from vouch.assembly import Draft, assemble_bundle, build_edge_deals, encode_deals
 
@@ -126,7 +125,7 @@ def _describe_training(version: Version, known: Sequence[Claim], fitted: Fitted,
         "years": list(version.years),
         "rows": len(known),
         "frauds": sum(claim.is_fraud for claim in known),
-        "lightgbm": lightgbm.__version__,
+        "lightgbm": LIGHTGBM_VERSION,
         "trees": fitted.trees,
         "parameters": PARAMETERS,
     }

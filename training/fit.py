@@ -15,6 +15,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+LIGHTGBM_VERSION = lightgbm.__version__
 FOLDS = 5
 MAX_TREES = 400
 PATIENCE = 40
