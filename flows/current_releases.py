@@ -94,6 +94,12 @@ class CurrentReleases:
         except StorageFailed as error:
             logger.warning("The release of %s could not be read (%s); the last known one serves.", model, error)
             return
+        except Exception:
+            # A background boundary: a fault of ours must not end the refresh in silence.
+            logger.exception(
+                "The release of %s could not be read by a fault of ours; the last known one serves.", model
+            )
+            return
         if release is None:
             self._known[model] = _Known(None, started)
         else:
