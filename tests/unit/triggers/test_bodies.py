@@ -81,6 +81,10 @@ ACCEPTED = {
     "text that looks like NaN": (b'["NaN", "Infinity", "1e999"]', ["NaN", "Infinity", "1e999"]),
     "brackets in text": (b'"' + b"[{" * 50 + b'"', "[{" * 50),
     "deepest lists": (b"[" * 31 + b"[]" + b"]" * 31, json.loads("[" * 32 + "]" * 32)),
+    "deepest list beside another": (
+        b"[[], " + b"[" * 31 + b"]" * 31 + b"]",
+        json.loads("[[], " + "[" * 31 + "]" * 31 + "]"),
+    ),
     "longest integer": (b"9" * 400, 10**400 - 1),
     "largest double": (b"1.7976931348623157e308", 1.7976931348623157e308),
     "smallest double": (b"1e-999", 0.0),
