@@ -12,6 +12,7 @@ from tests.edge.ledger.conftest import Callers, check_ledger, run_callers, start
 from tests.edge.ledger.proxy import Fault, Proxy, after_claim, first, first_lane
 from tests.edge.ledger.reader import read_lanes, read_registry, seal_lane
 
+FATE_S = 30
 PASSING = [Fault.RESET_IN_REQUEST, Fault.RESET_BEFORE_ANSWER, Fault.RESET_IN_ANSWER, Fault.BUSY, Fault.FAILED]
 PASSING += [Fault.FAILED_AFTER, Fault.SILENT, Fault.SILENT_AFTER, Fault.SLOW]
 
@@ -153,8 +154,9 @@ async def test_full_queue_refuses_records_that_are_then_not_there(connection_str
 
 
 async def _wait_for_fate(callers: Callers, *fates: str) -> dict[str, Any]:
-    """Read on until a record meets one of the fates."""
-    while line := await callers.read_line():
-        if line["fate"] in fates:
-            return line
+    """Read on until a record meets one of the fates; callers that never stop don't keep a test from ending."""
+    async with asyncio.timeout(FATE_S):
+        while line := await callers.read_line():
+            if line["fate"] in fates:
+                return line
     raise AssertionError(f"the callers ended without {' or '.join(fates)}")
