@@ -72,7 +72,7 @@ def build_edge(settings: Settings) -> Edge:
     return Edge(service, JwtTokens(keys, settings.issuer, settings.audience, clock), clock)
 
 
-def build_app(edge: Edge) -> func.FunctionApp:
+def build_app(edge: Edge, demo_token_url: str = "") -> func.FunctionApp:
     """The app with every function of the table of endpoints."""
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     app.register_functions(scoring_blueprint(edge))
@@ -81,10 +81,11 @@ def build_app(edge: Edge) -> func.FunctionApp:
     app.register_functions(releases_blueprint(edge))
     app.register_functions(open_inference_blueprint(edge))
     app.register_functions(health_blueprint(edge))
-    app.register_functions(page_blueprint(edge))
+    app.register_functions(page_blueprint(edge, demo_token_url))
     app.register_functions(unmatched_blueprint(edge))
     return app
 
 
 logging.getLogger("vouch").setLevel(logging.INFO)
-app = build_app(build_edge(read_settings(os.environ)))
+settings = read_settings(os.environ)
+app = build_app(build_edge(settings), settings.demo_token_url)

@@ -33,6 +33,7 @@ class Settings:
     issuer: str
     jwks_url: str
     audience: str
+    demo_token_url: str
     hmac_key: bytes
     default_model: str
     initial_releases: Mapping[str, Release]
@@ -60,6 +61,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         issuer=reader.text("VOUCH_ISSUER"),
         jwks_url=reader.text("VOUCH_JWKS_URL"),
         audience=reader.text("VOUCH_AUDIENCE", f"api://vouch-{region}"),
+        demo_token_url=reader.text("VOUCH_DEMO_TOKEN_URL", ""),
         hmac_key=reader.parsed("VOUCH_HMAC_KEY", parse_hmac_key, None),
         default_model=reader.text("VOUCH_DEFAULT_MODEL", "deal-fraud"),
         initial_releases=reader.parsed("VOUCH_INITIAL_RELEASES", parse_initial_releases, "deal-fraud=1.0.0@standard/1"),
@@ -73,6 +75,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         in_azure="WEBSITE_INSTANCE_ID" in environ,
     )
     reader.check_storage(settings)
+    reader.check_local_only(settings)
     reader.raise_faults()
     return settings
 
@@ -152,6 +155,10 @@ class _Reader:
             self._faults.append("set either VOUCH_STORAGE_CONNECTION, or VOUCH_TABLES_URL and VOUCH_BLOBS_URL")
         if settings.in_azure and settings.storage_connection:
             self._faults.append("VOUCH_STORAGE_CONNECTION: is for local use; in Azure the managed identity is used")
+
+    def check_local_only(self, settings: Settings) -> None:
+        if settings.in_azure and settings.demo_token_url:
+            self._faults.append("VOUCH_DEMO_TOKEN_URL: is for local use; in Azure nobody is given a token unasked")
 
     def raise_faults(self) -> None:
         if self._faults:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,12 +70,21 @@ class Issuer:
             "response_types_supported": ["token"],
             "subject_types_supported": ["public"],
         }
-        return {f"{path}/.well-known/openid-configuration": configuration, f"{path}/keys": self.jwks()}
+        return {
+            f"{path}/.well-known/openid-configuration": configuration,
+            f"{path}/keys": self.jwks(),
+            f"{path}/demo-token": {"token": self.mint(int(time.time()), "scorer")},
+        }
 
 
 def jwks_url(plan: Plan) -> str:
     """Where the issuer publishes its key."""
     return f"{plan.issuer}/keys"
+
+
+def demo_token_url(plan: Plan) -> str:
+    """Where the page of a region gets a scorer's token, so that one button is all a newcomer presses."""
+    return f"{plan.issuer}/demo-token"
 
 
 def open_issuer(plan: Plan) -> Issuer:
@@ -107,7 +117,8 @@ def write_secret(file: Path, content: bytes) -> None:
 
 def serve_issuer(issuer: Issuer) -> ThreadingHTTPServer:
     """Serve the issuer's documents from a thread of this process."""
-    server = ThreadingHTTPServer(("127.0.0.1", issuer.plan.base_port), _handler_of(issuer.documents()))
+    origins = frozenset(region.base_url for region in issuer.plan.regions.values())
+    server = ThreadingHTTPServer(("127.0.0.1", issuer.plan.base_port), _handler_of(issuer.documents(), origins))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="issuer", daemon=True).start()
     return server
@@ -124,7 +135,9 @@ def _read_key(file: Path) -> tuple[RSAPrivateKey, str]:
     return key, hashlib.sha256(public).hexdigest()[:32]
 
 
-def _handler_of(documents: dict[str, dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
+def _handler_of(documents: dict[str, dict[str, Any]], origins: frozenset[str]) -> type[BaseHTTPRequestHandler]:
+    """`origins` are those whose pages may read what is served: the regions' own."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             document = documents.get(self.path.partition("?")[0])
@@ -132,6 +145,8 @@ def _handler_of(documents: dict[str, dict[str, Any]]) -> type[BaseHTTPRequestHan
             self.send_response(200 if document is not None else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            if self.headers["Origin"] in origins:
+                self.send_header("Access-Control-Allow-Origin", self.headers["Origin"])
             self.end_headers()
             self.wfile.write(body)
 

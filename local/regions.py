@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.azurite import Azurite
-from local.issuer import jwks_url, write_secret
+from local.issuer import demo_token_url, jwks_url, write_secret
 from local.plan import ROOT, Plan
 
 WINDOW_S = 60
@@ -48,6 +48,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_STORAGE_CONNECTION": azurite.connection_string(account_of(region)),
         "VOUCH_ISSUER": plan.issuer,
         "VOUCH_JWKS_URL": jwks_url(plan),
+        "VOUCH_DEMO_TOKEN_URL": demo_token_url(plan),
         "VOUCH_HMAC_KEY": _hmac_key(plan, region),
         "VOUCH_WINDOW_S": str(WINDOW_S),
     }

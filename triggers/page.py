@@ -22,9 +22,11 @@ TEMPLATE = (Path(__file__).parent / "page.html").read_text()
 SAMPLE = "/*SAMPLE*/null"
 
 
-def page_blueprint(edge: Edge) -> func.Blueprint:
-    page = render_page(TEMPLATE, edge.service)
-    headers = {"Content-Security-Policy": content_security_policy(page), "Referrer-Policy": "no-referrer"}
+def page_blueprint(edge: Edge, demo_token_url: str = "") -> func.Blueprint:
+    """`demo_token_url`: local only, where the page gets a token for a newcomer who has none."""
+    page = render_page(TEMPLATE, edge.service, demo_token_url)
+    policy = content_security_policy(page, demo_token_url)
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
 
     async def show_page(exchange: Exchange) -> Reply:
         return Reply(page.encode(), headers=headers, mimetype="text/html")
@@ -35,7 +37,7 @@ def page_blueprint(edge: Edge) -> func.Blueprint:
     return build_blueprint(edge, {PAGE: show_page, OPENAPI: show_openapi})
 
 
-def render_page(template: str, service: Service) -> str:
+def render_page(template: str, service: Service, demo_token_url: str) -> str:
     """The page with a ready deal of the default model: of the golden ones that have nothing odd, the riskiest."""
     versions = service.models.versions(service.default_model)
     model = service.models.find(service.default_model, versions[0]) if versions else None
@@ -43,7 +45,8 @@ def render_page(template: str, service: Service) -> str:
     if model is not None and model.golden:
         ranks = [_rank(model, golden) for golden in model.golden]
         features = dict(model.golden[ranks.index(max(ranks))])
-    sample = json.dumps({"region": service.region, "deal": {"deal_id": "CLAIM-1", "features": features}})
+    deal = {"deal_id": "CLAIM-1", "features": features}
+    sample = json.dumps({"region": service.region, "demo_token_url": demo_token_url, "deal": deal})
     return template.replace(SAMPLE, sample.replace("<", "\\u003c"))
 
 
@@ -52,11 +55,13 @@ def _rank(model: Model, golden: Mapping[str, object]) -> tuple[bool, float]:
     return not (row.imputed or row.unseen or row.unusual), model.score(row.values)
 
 
-def content_security_policy(page: str) -> str:
-    """Only the page's own script and style may run, named by their hashes; it may call only where it came from."""
+def content_security_policy(page: str, demo_token_url: str) -> str:
+    """Only the page's own script and style may run, named by their hashes; it may call only where it came from, and
+    locally where tokens are given out."""
+    callable_from = " ".join(filter(None, ("'self'", demo_token_url)))
     script, style = (_hash_of(page, tag) for tag in ("script", "style"))
     return (
-        f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; "
+        f"default-src 'none'; script-src {script}; style-src {style}; connect-src {callable_from}; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

@@ -56,6 +56,12 @@ def test_page_shows_every_fault_of_a_deal_where_it_is(page: Page, system: Runnin
     expect(page.get_by_role("alert")).to_contain_text("/features/nobody")
 
 
-def test_page_without_a_token_says_what_is_missing(page: Page) -> None:
+def test_page_without_a_token_scores_by_one_button_in_the_local_system(page: Page) -> None:
+    page.get_by_role("button", name="Score this deal").click()
+    expect(page.locator(".outcome")).to_have_text("review")
+
+
+def test_page_with_a_token_that_is_none_says_so(page: Page) -> None:
+    page.get_by_label("Token of a scorer").fill("nonsense")
     page.get_by_role("button", name="Score this deal").click()
     expect(page.get_by_role("alert")).to_contain_text("A valid token is required")

@@ -63,6 +63,14 @@ def test_connection_string_in_azure_is_refused() -> None:
         read_settings({**SOUND, "WEBSITE_INSTANCE_ID": "1"})
 
 
+def test_demo_token_in_azure_is_refused() -> None:
+    azure = {name: value for name, value in SOUND.items() if name != "VOUCH_STORAGE_CONNECTION"}
+    azure |= {"VOUCH_TABLES_URL": "https://t", "VOUCH_BLOBS_URL": "https://b", "WEBSITE_INSTANCE_ID": "1"}
+    assert read_settings(azure).demo_token_url == ""
+    with pytest.raises(InvalidSettings, match="VOUCH_DEMO_TOKEN_URL"):
+        read_settings({**azure, "VOUCH_DEMO_TOKEN_URL": "https://tokens.example"})
+
+
 def test_storage_given_both_ways_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="either"):
         read_settings({**SOUND, "VOUCH_TABLES_URL": "https://t", "VOUCH_BLOBS_URL": "https://b"})
