@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -82,3 +83,25 @@ def test_system_on_taken_ports_says_by_whom_and_what_to_do(system: RunningSystem
     assert f"Port {system.plan.base_port}, which the token issuer needs, is taken by process {supervisor}" in said
     assert f"make run BASE_PORT={system.plan.base_port + 1000}" in said
     assert "Traceback" not in said
+
+
+def test_system_whose_region_ends_again_and_again_gives_up_and_says_where_to_look(tmp_path: Path) -> None:
+    system = start_system(tmp_path, free_base_port())
+    try:
+        wait_until_ready(system)
+        supervisor = supervisor_of(system)
+
+        def has_given_up() -> bool:
+            with suppress(psutil.NoSuchProcess):  # what is just ending
+                for process in supervisor.children():
+                    if str(system.plan.port_of("eastus2")) in process.cmdline():
+                        process.kill()
+            return is_gone(supervisor)
+
+        wait_until(has_given_up, 30, "the supervisor gives up")
+        assert system.process.wait(10) != 0
+        said = system.output.read_text()
+        assert said.count("eastus2 (exit code -9) ended by itself: starting it again") == 3
+        assert f"ended 4 times in a minute; see {system.plan.log_file('eastus2')}" in said
+    finally:
+        stop_system(system)
