@@ -39,7 +39,8 @@ def describe_ready(plan: Plan, seconds: float) -> str:
         "",
         f"or open {control.base_url}/ in a browser and press its button.",
         "",
-        f"Tokens of every role: {_shown(plan.token_file('scorer').parent)}; logs: {_shown(plan.folder / 'logs')}. Ctrl-C stops everything.",
+        f"Tokens of every role: {_shown(plan.token_file('scorer').parent)}; logs: {_shown(plan.folder / 'logs')}.",
+        "Ctrl-C stops everything.",
     ]
     elsewhere = "" if plan.base_port == DEFAULT_BASE_PORT else f" FOLDER={plan.folder} BASE_PORT={plan.base_port}"
     lines.append(f"Replay a thousand real claims through the regions: make demo{elsewhere}")

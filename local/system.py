@@ -40,6 +40,7 @@ class System:
         self._ground.start()
         self._say(f"Starting {len(self.plan.regions)} regions ...")
         for name in self.plan.regions:
+            self.plan.log_file(name).unlink(missing_ok=True)
             self._regions[name] = start_region(self.plan, name, self._ground.azurite)
         self._wait_until_ready()
 
