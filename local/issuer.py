@@ -118,7 +118,7 @@ def write_secret(file: Path, content: bytes) -> None:
 def serve_issuer(issuer: Issuer) -> ThreadingHTTPServer:
     """Serve the issuer's documents from a thread of this process."""
     origins = frozenset(region.base_url for region in issuer.plan.regions.values())
-    server = ThreadingHTTPServer(("127.0.0.1", issuer.plan.base_port), _handler_of(issuer.documents(), origins))
+    server = ThreadingHTTPServer(("127.0.0.1", issuer.plan.base_port), _handler_of(issuer, origins))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="issuer", daemon=True).start()
     return server
@@ -135,12 +135,14 @@ def _read_key(file: Path) -> tuple[RSAPrivateKey, str]:
     return key, hashlib.sha256(public).hexdigest()[:32]
 
 
-def _handler_of(documents: dict[str, dict[str, Any]], origins: frozenset[str]) -> type[BaseHTTPRequestHandler]:
+def _handler_of(issuer: Issuer, origins: frozenset[str]) -> type[BaseHTTPRequestHandler]:
     """`origins` are those whose pages may read what is served: the regions' own."""
+    documents, host = issuer.documents(), f"127.0.0.1:{issuer.plan.base_port}"
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            document = documents.get(self.path.partition("?")[0])
+            asked_here = self.headers["Host"] == host  # another name: a page that rebound its own to this address
+            document = documents.get(self.path.partition("?")[0]) if asked_here else None
             body = json.dumps(document).encode() if document is not None else b""
             self.send_response(200 if document is not None else 404)
             self.send_header("Content-Type", "application/json")

@@ -42,8 +42,7 @@ def describe_ready(plan: Plan, seconds: float) -> str:
         f"Tokens of every role: {_shown(plan.token_file('scorer').parent)}; logs: {_shown(plan.folder / 'logs')}.",
         "Ctrl-C stops everything.",
     ]
-    elsewhere = "" if plan.base_port == DEFAULT_BASE_PORT else f" FOLDER={plan.folder} BASE_PORT={plan.base_port}"
-    lines.append(f"Replay a thousand real claims through the regions: make demo{elsewhere}")
+    lines.append(f"Replay a thousand real claims through the regions: {_demo_command(plan)}")
     return "\n".join(lines)
 
 
@@ -54,6 +53,16 @@ def curl_to(plan: Plan, region: str) -> str:
     return (
         f'{curl} -s {plan.regions[region].base_url}/api/v1/deals:score -H "Authorization: Bearer $(cat {token})"'
         f' -H "Content-Type: application/json" -d "@{claim}"'
+    )
+
+
+def _demo_command(plan: Plan) -> str:
+    if os.name == "nt":
+        return f"python run.py demo --folder {plan.folder} --base-port {plan.base_port}"
+    return (
+        "make demo"
+        if plan.base_port == DEFAULT_BASE_PORT
+        else f"make demo FOLDER={plan.folder} BASE_PORT={plan.base_port}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import jwt
@@ -18,17 +19,18 @@ from local.newcomer import curl_to, describe_ready, write_first_claim
 from local.plan import ROLES, ROOT, Plan, make_plan
 from local.regions import account_of, region_environment
 from scoring.deals import read_deal
+from tests.unit.local.conftest import free_port
 
 REGIONS = json.loads((ROOT / "regions.json").read_text())
 
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return make_plan(tmp_path, 17_070)
+    return make_plan(tmp_path, free_port())
 
 
 def test_plan_moves_every_region_to_the_base_port(plan: Plan) -> None:
-    assert [plan.port_of(name) for name in plan.regions] == [17_071, 17_072, 17_073, 17_074]
+    assert [plan.port_of(name) for name in plan.regions] == [plan.base_port + offset for offset in (1, 2, 3, 4)]
     assert parse_regions(json.loads(plan.regions_file.read_text())) == plan.regions
     assert len(plan.ports(plan.regions)) == 8
 
@@ -71,6 +73,19 @@ def test_tokens_verify_by_the_served_keys_and_name_every_region(plan: Plan) -> N
                 assert claims["roles"] == [role]
             assert claims["exp"] - claims["iat"] == 30 * 24 * 3600
             assert {"tid", "azp", "oid", "nbf"} <= claims.keys()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 200), ("rebound.example", 404)])
+def test_issuer_asked_by_another_name_tells_nothing(plan: Plan, host: str, status: int) -> None:
+    server = serve_issuer(open_issuer(plan))
+    try:
+        connection = HTTPConnection("127.0.0.1", plan.base_port, timeout=10)
+        connection.request("GET", "/vouch-local/v2.0/demo-token", headers={"Host": f"{host}:{plan.base_port}"})
+        assert connection.getresponse().status == status
+        connection.close()
     finally:
         server.shutdown()
         server.server_close()
