@@ -6,6 +6,7 @@ code 1: tests ran and failed). A mutation whose text is no longer there fails to
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ COPIED = [
     "vouch",
 ]
 TEST_RUN_SECONDS = 120
+PLUGINS = ["-p", "pytest_asyncio.plugin"]  # no others: each costs time at every start
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,9 @@ def test_mutation_is_caught(tree: Path, mutation: Mutation) -> None:
     file.write_text(original.replace(mutation.old, mutation.new))
     try:
         run = subprocess.run(
-            [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests],
+            [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *PLUGINS, *mutation.tests],
             cwd=tree,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             capture_output=True,
             text=True,
             timeout=TEST_RUN_SECONDS,
