@@ -14,19 +14,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = ROOT / ".venv-conformance"
-REQUIREMENTS = ROOT / "tests" / "conformance" / "requirements.txt"
-STAMP = "made-from.txt"
+from local.environments import ROOT, Environment, NotPrepared
+
+WORKER = Environment(ROOT / ".venv-conformance", ROOT / "tests" / "conformance" / "requirements.txt")
 VERSION = "3.13"
 NO_PYTHON = (
     f"There is no Python {VERSION} on this machine (Azure's version). Install it, for example: pyenv install {VERSION}"
 )
 NOT_PREPARED = "The environment of Microsoft's worker is not made. Run: python -m local.conformance"
-
-
-class NotPrepared(RuntimeError):
-    """The conformance environment could not be made; the message says why and what to do."""
 
 
 def find_python() -> Path | None:
@@ -36,23 +31,14 @@ def find_python() -> Path | None:
     return next((path for path in candidates if _is_wanted(path)), None)
 
 
-def find_prepared_python(environment: Path = ENVIRONMENT) -> Path | None:
-    """The Python of this environment, if it was made from the requirements as they are now."""
-    stamp = environment / STAMP
-    is_current = stamp.is_file() and stamp.read_bytes() == REQUIREMENTS.read_bytes()
-    return _python_of(environment) if is_current else None
-
-
-def prepare_environment(environment: Path = ENVIRONMENT) -> None:
-    """Make the environment unless it is there. Raises NotPrepared."""
-    if find_prepared_python(environment) is not None:
+def prepare_environment(environment: Environment = WORKER) -> None:
+    """Make the environment unless it is made. Raises NotPrepared."""
+    if environment.is_made():
         return
     python = find_python()
     if python is None:
         raise NotPrepared(NO_PYTHON)
-    _run([str(python), "-m", "venv", "--clear", str(environment)])
-    _run([str(_python_of(environment)), "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS)])
-    (environment / STAMP).write_bytes(REQUIREMENTS.read_bytes())
+    environment.make(python)
 
 
 def _pyenv_pythons() -> list[Path]:
@@ -68,16 +54,6 @@ def _is_wanted(python: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return answer.returncode == 0 and answer.stdout.strip() == VERSION
-
-
-def _python_of(environment: Path) -> Path:
-    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise NotPrepared(f"{' '.join(command[1:4])} failed: {done.stderr.strip()[-400:]} Is this machine online?")
 
 
 def main() -> int:

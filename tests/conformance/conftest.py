@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from local.azurite import Azurite, start_azurite
-from local.conformance import NO_PYTHON, NOT_PREPARED, ROOT, find_prepared_python, find_python
+from local.conformance import NO_PYTHON, NOT_PREPARED, WORKER, find_python
+from local.environments import ROOT
 from local.package.__main__ import build_package
 from tests.conformance.issuer import Issuer, run_issuer
 from tests.edge.conftest import free_port
@@ -35,10 +36,9 @@ def python313() -> Path:
 @pytest.fixture(scope="session")
 def worker_python(python313: Path) -> Path:
     """The Python that has Microsoft's worker library."""
-    python = find_prepared_python()
-    if python is None:
+    if not WORKER.is_made():
         pytest.skip(NOT_PREPARED)
-    return python
+    return WORKER.python
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.conformance import ROOT
+from local.environments import ROOT
 from local.package.__main__ import build_package
 from tests.conformance.conftest import read_golden
 from triggers.endpoints import ENDPOINTS

@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local.conformance import (
-    NO_PYTHON,
-    REQUIREMENTS,
-    STAMP,
-    NotPrepared,
-    find_prepared_python,
-    find_python,
-    prepare_environment,
-)
+from local.conformance import NO_PYTHON, WORKER, find_python, prepare_environment
+from local.environments import STAMP, Environment, NotPrepared
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or sys.version_info[:2] == (3, 13), reason="Stands in for Python 3.13 by shell scripts."
@@ -58,11 +51,12 @@ def test_python_on_the_path_comes_before_pyenvs(pyenv: Path) -> None:
 
 def test_machine_without_python_3_13_is_told_what_to_install(pyenv: Path) -> None:
     with pytest.raises(NotPrepared, match=re.escape(NO_PYTHON)):
-        prepare_environment(pyenv / "environment")
+        prepare_environment(Environment(pyenv / "environment", WORKER.requirements))
 
 
-def test_environment_made_from_other_requirements_is_not_taken_for_current(tmp_path: Path) -> None:
+def test_environment_made_from_other_requirements_is_not_taken_for_made(tmp_path: Path) -> None:
+    environment = Environment(tmp_path, WORKER.requirements)
     (tmp_path / STAMP).write_text("azure-functions-runtime==1.0.0\n")
-    assert find_prepared_python(tmp_path) is None
-    (tmp_path / STAMP).write_bytes(REQUIREMENTS.read_bytes())
-    assert find_prepared_python(tmp_path) == tmp_path / "bin" / "python"
+    assert not environment.is_made()
+    (tmp_path / STAMP).write_bytes(WORKER.requirements.read_bytes())
+    assert environment.is_made()
