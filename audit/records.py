@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from audit.canonical import Canonical, canonical_json
+from audit.canonical import canonical_json
 from audit.counters import Tally
 
 SALT_BYTES = 16
@@ -65,10 +65,16 @@ def build_record(
         "datacontenttype": "application/json",
     }
     committed = {**data, "personal_commitment": _sha256(personal_json)}
-    digest = digest_of({**envelope, "data": committed})
-    encoded = canonical_json({**envelope, "data": {**committed, "personal": Canonical(personal_json)}})
+    rest_json = canonical_json({**envelope, "data": committed})
     event = {**envelope, "data": {**committed, "personal": sealed_away}}
-    return Record(record_id, event, digest, tally, encoded)
+    return Record(record_id, event, _sha256(rest_json), tally, _with_personal(rest_json, personal_json))
+
+
+def _with_personal(rest_json: bytes, personal_json: bytes) -> bytes:
+    """The whole event's canonical JSON: `personal` in its place, which is right before its commitment. Inside a text
+    the quotes would be escaped, so what is found is the key."""
+    before, key, after = rest_json.partition(b'"personal_commitment":')
+    return b"".join((before, b'"personal":', personal_json, b",", key, after))
 
 
 def digest_of_event(event: Mapping[str, Any]) -> str:

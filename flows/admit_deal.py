@@ -16,6 +16,7 @@ from scoring.features import EncodedRow
 from scoring.release import Choice, Variant, choose_target
 
 SURELY_FITS_CHARACTERS = 8_192
+FEATURE_CHARACTERS = 64  # a feature's name and number
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,11 @@ def _residency_data(deal: Deal, residency: Residency) -> Mapping[str, object]:
 
 def _fits_ledger(deal: Deal) -> bool:
     """Whether its record will fit; the exact look is taken only at deals that are large."""
-    if sum(len(name) + len(str(value)) for name, value in deal.features.items()) < SURELY_FITS_CHARACTERS:
+    features = deal.features
+    characters = FEATURE_CHARACTERS * len(features)
+    for value in features.values():
+        if type(value) is str:
+            characters += len(value)
+    if characters < SURELY_FITS_CHARACTERS:
         return True
-    return fits_ledger({"deal_id": deal.deal_id, "subjects": deal.subjects, "features": deal.features})
+    return fits_ledger({"deal_id": deal.deal_id, "subjects": deal.subjects, "features": features})

@@ -7,4 +7,4 @@ from datetime import UTC, datetime
 
 def format_time(time: datetime) -> str:
     """An aware time as `2026-11-23T21:00:00.000Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

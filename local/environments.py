@@ -47,8 +47,9 @@ class Environment:
 
 
 CLIENTS = Environment(ROOT / ".venv-clients", ROOT / "tests" / "clients" / "requirements.txt")
-RIVALS = Environment(ROOT / ".venv-rivals", ROOT / "benchmarks" / "requirements-rivals.txt")
-NAMED = {"clients": CLIENTS, "rivals": RIVALS}
+MLSERVER = Environment(ROOT / ".venv-mlserver", ROOT / "benchmarks" / "requirements-mlserver.txt")
+BENTOML = Environment(ROOT / ".venv-bentoml", ROOT / "benchmarks" / "requirements-bentoml.txt")
+NAMED = {"clients": CLIENTS, "mlserver": MLSERVER, "bentoml": BENTOML}
 
 
 def _run(command: list[str]) -> None:

@@ -43,6 +43,11 @@ def test_what_is_kept_is_the_canonical_event_and_gives_the_digest_again(data: An
     assert digest_of_event(read_canonical(record.encoded)) == record.digest
 
 
+def test_text_that_looks_like_the_commitment_does_not_mislead() -> None:
+    record = build('"personal_commitment":', {'"personal_commitment":': 1})
+    assert record.encoded == rfc8785.dumps(record.event)  # type: ignore[arg-type]
+
+
 def test_digest_covers_the_rest_and_the_commitment_covers_personal() -> None:
     event: Any = json.loads(build("x", "y").encoded)
     personal = event["data"].pop("personal")
