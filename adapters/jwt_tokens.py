@@ -21,11 +21,10 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from adapters.jwt_keys import Keys
-from flows.calls import Caller
+from flows.calls import ROLES, Caller
 from flows.errors import Unauthenticated
 from flows.ports import Clock
 
-ROLES = frozenset({"approver", "auditor", "labeller", "operator", "privacy", "reviewer", "scorer"})
 ALGORITHM = "RS256"
 LEEWAY_S = 60.0
 LAST_TIME = 253402300799.0  # the end of the year 9999, in Unix seconds
@@ -151,14 +150,16 @@ def read_key_id(token: str) -> str:
 
 
 def read_caller(claims: Mapping[str, Any]) -> Caller:
-    """Who it is: an application (`azp`; `appid` in Entra's v1 tokens), else a subject. Raises Unauthenticated."""
-    ids = (claims.get(claim) for claim in ("azp", "appid", "oid", "sub"))
+    """Who it is: the person where one delegated the token (`scp`), so that two people behind one application stay two;
+    else the application (`azp`; `appid` in Entra's v1 tokens). Raises Unauthenticated."""
+    names = ("oid", "sub") if "scp" in claims else ("azp", "appid", "oid", "sub")
+    ids = (claims.get(claim) for claim in names)
     caller_id = next((one for one in ids if isinstance(one, str) and one), "")
     if not 0 < len(caller_id) <= MAX_CALLER_CHARACTERS or not caller_id.isprintable():
         raise Unauthenticated("no claim names the caller")
     roles = claims.get("roles")
     named = {role for role in roles if isinstance(role, str)} if isinstance(roles, list) else set()
-    return Caller(caller_id, ROLES & named)
+    return Caller(caller_id, frozenset(named.intersection(ROLES)))
 
 
 def read_time(claims: Mapping[str, Any], claim: str, default: float) -> float:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ROLES = ("approver", "auditor", "labeller", "operator", "privacy", "reviewer", "scorer")
+"""The app roles there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
+from flows.calls import ROLES
 from local.failures import LocalFailed
-from local.plan import ROLES, Plan
+from local.plan import Plan
 
 TOKEN_SECONDS = 30 * 24 * 3600
 TENANT = str(uuid.uuid5(uuid.NAMESPACE_DNS, "tenant.vouch.local"))

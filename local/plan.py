@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FOLDER = ROOT / ".local"
 DEFAULT_BASE_PORT = 7070
 AZURITE_OFFSET = 100
-ROLES = ("scorer", "labeller", "reviewer", "operator", "approver", "auditor", "privacy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from scoring.calibration import Calibration
-from scoring.features import Feature, Kind
+from scoring.features import LARGEST_INTEGER, Feature, Kind
 from scoring.histograms import Histogram
 
 FORMAT = "vouch-model/1"
@@ -118,6 +118,8 @@ def find_feature_faults(feature: Feature) -> Iterator[str]:
         yield "a category stands there twice"
     if len({type(category) for category in feature.categories}) > 1:
         yield "categories must be all strings or all whole numbers"
+    if any(isinstance(category, int) and abs(category) > LARGEST_INTEGER for category in feature.categories):
+        yield "a whole-number category beyond 2^53 - 1 can't be held by a record's JSON"
     if feature.codes and len(feature.codes) != len(feature.categories):
         yield "there must be as many codes as categories"
     if any(code < 0 for code in feature.codes) or len(set(feature.codes)) != len(feature.codes):

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flows.calls import ROLES
 from triggers import schemas
 
-ROLES = ("approver", "auditor", "labeller", "operator", "privacy", "reviewer", "scorer")
 EVERY_ROLE = frozenset(ROLES)
 DEAL_BYTES = 256 * 1024
 BATCH_BYTES = 8 * 1024 * 1024

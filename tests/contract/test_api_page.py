@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from triggers.endpoints import ENDPOINTS, ROLES, UNMATCHED
+from flows.calls import ROLES
+from triggers.endpoints import ENDPOINTS, UNMATCHED
 from triggers.problems import KINDS
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "api.md"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from flows.calls import ROLES
 from tests.desk import Desk, golden_deal, golden_features, read
-from triggers.endpoints import ENDPOINTS, ROLES, UNMATCHED, Endpoint
+from triggers.endpoints import ENDPOINTS, UNMATCHED, Endpoint
 
 TARGET = {"version": "1.0.0", "policy": "standard/1"}
 BODIES = {

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from flows.calls import ROLES
 from local.newcomer import curl_to
-from local.plan import ROLES, ROOT
+from local.plan import ROOT
 from tests.system.conftest import RunningSystem, wait_until
 
 REGIONS = {"westeurope": "DE", "northeurope": "IE", "eastus2": "US", "brazilsouth": "BR"}

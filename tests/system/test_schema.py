@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from flows.calls import ROLES
 from local.issuer import open_issuer
-from local.plan import ROLES, ROOT
+from local.plan import ROOT
 from tests.system.conftest import RunningSystem
 
 EXAMPLES = 25

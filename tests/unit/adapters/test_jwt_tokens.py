@@ -244,6 +244,8 @@ async def test_scheme_is_read_in_any_case(
         ({"azp": None, "appid": "v1", "oid": "person", "sub": "subject"}, "v1"),
         ({"azp": None, "oid": "person", "sub": "subject"}, "person"),
         ({"azp": "", "sub": "subject"}, "subject"),
+        ({"azp": "app", "scp": "use", "oid": "person", "sub": "subject"}, "person"),
+        ({"azp": "app", "scp": "use", "sub": "subject"}, "subject"),
     ],
 )
 async def test_caller_is_the_application_else_the_subject(

@@ -11,12 +11,13 @@ import jwt
 import pytest
 
 from adapters.env_settings import read_settings
+from flows.calls import ROLES
 from flows.regions import parse_regions
 from local.azurite import Azurite
 from local.failures import LocalFailed
 from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.newcomer import curl_to, describe_ready, write_first_claim
-from local.plan import ROLES, ROOT, Plan, make_plan
+from local.plan import ROOT, Plan, make_plan
 from local.regions import account_of, region_environment
 from scoring.deals import read_deal
 from tests.unit.local.conftest import free_port
