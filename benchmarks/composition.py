@@ -1,0 +1,72 @@
+"""Vouch with storage in memory: the same flows, edge and blueprints that `function_app.py` composes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+import azure.functions as func
+
+from adapters.env_settings import Settings, read_settings
+from adapters.folder_models import FolderModels
+from adapters.folder_policies import FolderPolicies
+from adapters.jwt_keys import JwtKeys
+from adapters.jwt_tokens import JwtTokens
+from adapters.system_clock import SystemClock
+from adapters.system_entropy import SystemEntropy
+from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
+from flows.admit_deal import Residency
+from flows.compose_service import build_service
+from flows.ports import Ledger
+from flows.regions import parse_regions
+from flows.service import Service
+from triggers.edge import Edge
+from triggers.health import health_blueprint
+from triggers.scoring import scoring_blueprint
+from triggers.unmatched import unmatched_blueprint
+
+STORAGE = "AccountName=none;AccountKey=bm9uZQ==;TableEndpoint=http://127.0.0.1:1;BlobEndpoint=http://127.0.0.1:1"
+
+
+class NoDocuments:
+    """No blob storage: the issuer's keys come from the issuer."""
+
+    async def read(self, name: str) -> bytes | None:
+        return None
+
+    async def write(self, name: str, document: bytes) -> None:
+        return None
+
+
+def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = None) -> tuple[Service, Settings]:
+    """The service as settings say, but for its storage; `ledger` stands for the one in memory."""
+    settings = read_settings({**environ, "VOUCH_STORAGE_CONNECTION": STORAGE})
+    regions = parse_regions(json.loads(settings.regions_file.read_text()))
+    service = build_service(
+        residency=Residency(regions[settings.region], regions),
+        default_model=settings.default_model,
+        initial_releases=settings.initial_releases,
+        models=FolderModels(settings.models_folder),
+        policies=FolderPolicies(settings.policies_folder),
+        ledger=ledger or MemoryLedger(),
+        reservations=MemoryReservations(),
+        store=MemoryReleases(),
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        secret=settings.hmac_key,
+        lease_s=settings.idempotency_lease_s,
+    )
+    return service, settings
+
+
+def build_memory_app() -> func.FunctionApp:
+    """The app over it, with real tokens."""
+    service, settings = build_memory_service(os.environ)
+    clock = SystemClock()
+    keys = JwtKeys(settings.jwks_url, NoDocuments(), clock)
+    edge = Edge(service, JwtTokens(keys, settings.issuer, settings.audience, clock), clock)
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    for blueprint in (scoring_blueprint, health_blueprint, unmatched_blueprint):
+        app.register_functions(blueprint(edge))
+    return app
