@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -29,11 +30,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round measured."""
+    """What one round measured. `load_share` is how much of its core wrk itself used: near 1, wrk was the limit."""
 
     per_second: float
     p50_ms: float
     p99_ms: float
+    load_share: float
 
 
 def require_wrk() -> None:
@@ -56,11 +58,19 @@ def run_round(load: Load, connections: int, seconds: float) -> Round:
     wrk = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s"]
     script = ["--timeout", "10s", "--script", str(SCRIPT), load.url, "--", str(load.bodies), str(load.headers)]
     command = ["taskset", "--cpu-list", LOAD_CORE, *wrk, *script]
+    before = _cpu_seconds_of_children()
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)
     found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
     if done.returncode != 0 or found is None:
         raise LoadFailed(f"wrk failed on {load.url}: {done.stderr.strip()[-300:]}")
+    used_s = _cpu_seconds_of_children() - before
     result = json.loads(found[1])
     if result["errors"] or not result["requests"]:
         raise LoadFailed(f"{load.url}: {result['errors']} of {result['requests']} answers were no success.")
-    return Round(result["requests"] / result["seconds"], result["p50_ms"], result["p99_ms"])
+    return Round(result["requests"] / result["seconds"], result["p50_ms"], result["p99_ms"], used_s / result["seconds"])
+
+
+def _cpu_seconds_of_children() -> float:
+    """Of those that ended and were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -105,7 +105,7 @@ def _measure_in_turn(loads: Mapping[str, Load], tell: Tell) -> Measured:
 
 def build_section(measured: Measured) -> Section:
     """The table of all systems and the two goals, each a ratio within a round."""
-    header = ["system", "connections", "decisions/s", "p50 ms", "p99 ms"]
+    header = ["system", "connections", "decisions/s", "p50 ms", "p99 ms", "wrk's use of its core"]
     rows = [
         [
             name,
@@ -113,6 +113,7 @@ def build_section(measured: Measured) -> Section:
             str(spread([one.per_second for one in rounds])),
             shown(spread([one.p50_ms for one in rounds]).median),
             str(spread([one.p99_ms for one in rounds])),
+            f"{max(one.load_share for one in rounds):.0%}",
         ]
         for (name, connections), rounds in measured.items()
     ]
@@ -153,8 +154,8 @@ def _why_behind(measured: Measured, name: str, connections: int, wanted: float) 
 
 REMEDIES = {
     MEMORY: "By cProfile some 60 % of ours is the flow (its parts: In process); of the edge, the log line takes 11 %, "
-    "decoding the body, the response and the token about 5 % each. A compiled record writer and a leaner log line would "
-    "come nearer.",
+    "decoding the body, the response and the token about 5 % each. A compiled record writer and a leaner log line "
+    "would come nearer.",
     REAL: "One caller waits a commit for every decision, and durability before the answer is the promise; with many "
     "the commit is shared, and what remains is to write, sign and read the transaction's text in Python.",
 }
@@ -166,4 +167,5 @@ deals equalled LightGBM's to the last bit before the first round; any answer oth
 fails the run. Vouch checks a signed token, reads named JSON features, validates, scores, decides, and (on Azurite)
 commits the record before it answers. MLServer and BentoML are sent rows that are already encoded as numbers, without
 a token, and record nothing: this flatters them. MLServer runs with `parallel_workers: 0` (one process, as the others).
-Ratios are within a round; medians with (min to max). The echo function is the ceiling of anything on the local host."""
+Ratios are within a round; medians with (min to max). The echo function is the ceiling of anything on the local host; wrk's own ceiling is where
+it uses all of its core."""
