@@ -6,6 +6,7 @@ The report is written by a run of all parts only, so that it never mixes machine
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -38,7 +39,7 @@ PARTS: Mapping[str, Measure] = {
 
 def run(parts: list[str], console: Console) -> None:
     """Measure these parts in turn. Raises what a part raises."""
-    began = time.monotonic()
+    began, machine = time.monotonic(), describe_machine()
     sections = []
     with console.status("starting") as status, tempfile.TemporaryDirectory(prefix="vouch-bench-") as folder:
 
@@ -56,11 +57,16 @@ def run(parts: list[str], console: Console) -> None:
             (Path(folder) / part).mkdir()
             sections.append(PARTS[part](Path(folder) / part, tell))
     command = " ".join(["python -m benchmarks", *(parts if set(parts) != set(PARTS) else [])])
-    report = build_report(sections, describe_machine(), command, time.monotonic() - began)
+    report = build_report(sections, machine, command, time.monotonic() - began)
     console.print(Markdown(report))
     if set(parts) == set(PARTS):
         RESULTS.write_text(report)
         console.print(f"Written to {RESULTS}")
+
+
+def _end(number: int, _: object) -> None:
+    """Unwind, so that every server is stopped."""
+    sys.exit(128 + number)
 
 
 def main() -> int:
@@ -70,6 +76,7 @@ def main() -> int:
     unknown = sorted(set(parts) - set(PARTS))
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}. There are {', '.join(PARTS)}.")
+    signal.signal(signal.SIGTERM, _end)
     try:
         run(parts, Console())
     except (LoadFailed, NotPrepared, LocalFailed, PackagingFailed) as error:

@@ -153,19 +153,19 @@ def _why_behind(measured: Measured, name: str, connections: int, wanted: float) 
 
 
 REMEDIES = {
-    MEMORY: "By cProfile some 60 % of ours is the flow (its parts: In process); of the edge, the log line takes 11 %, "
-    "decoding the body, the response and the token about 5 % each. A compiled record writer and a leaner log line "
-    "would come nearer.",
+    MEMORY: "By cProfile (apart from this run, on 2026-11-24) some 60 % of ours is the flow (its parts: In process); "
+    "of the edge, the log line takes 11 %, decoding the body, the response and the token about 5 % each. A compiled "
+    "record writer and a leaner log line would come nearer.",
     REAL: "One caller waits a commit for every decision, and durability before the answer is the promise; with many "
     "the commit is shared, and what remains is to write, sign and read the transaction's text in Python.",
 }
 NOTE = f"""One server process on one core, wrk (one thread) on the other; Azurite, which stands for a storage account
 elsewhere, on the core of the load. The first {DEALS:,} claims of 1996 with nothing missing, in turn (MLServer refuses
-NaN, so all are spared it); {WARM_UP_SECONDS:g} s of warm-up at 32
-connections each, then {ROUNDS} rounds of {SECONDS:g} s, the systems in turn in every round. Every system's scores of 50
+NaN, so all are spared it); {WARM_UP_SECONDS:g} s of warm-up at 32 connections each, then {ROUNDS} rounds of
+{SECONDS:g} s, the systems in turn in every round. Every system's scores of 50
 deals equalled LightGBM's to the last bit before the first round; any answer other than 2xx, or any failed connection,
 fails the run. Vouch checks a signed token, reads named JSON features, validates, scores, decides, and (on Azurite)
 commits the record before it answers. MLServer and BentoML are sent rows that are already encoded as numbers, without
 a token, and record nothing: this flatters them. MLServer runs with `parallel_workers: 0` (one process, as the others).
-Ratios are within a round; medians with (min to max). The echo function is the ceiling of anything on the local host; wrk's own ceiling is where
-it uses all of its core."""
+Ratios are within a round; medians with (min to max). The echo function is the ceiling of anything on the local
+host; wrk's own ceiling is where it uses all of its core."""
