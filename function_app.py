@@ -46,11 +46,11 @@ def connect_storage(settings: Settings) -> AzureStorage:
     return connect_by_identity(settings.tables_url, settings.blobs_url)
 
 
-def build_edge(settings: Settings) -> Edge:
+def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
     """Everything behind the blueprints. Raises where settings, models or policies can't be served."""
     check_issuer(settings.issuer, settings.in_azure)
     check_keys_url(settings.jwks_url, settings.in_azure)
-    clock, storage = SystemClock(), connect_storage(settings)
+    clock = SystemClock()
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
     service = build_service(
         residency=Residency(regions[settings.region], regions, settings.residency_required),
@@ -88,4 +88,4 @@ def build_app(edge: Edge, demo_token_url: str = "") -> func.FunctionApp:
 
 logging.getLogger("vouch").setLevel(logging.INFO)
 settings = read_settings(os.environ)
-app = build_app(build_edge(settings), settings.demo_token_url)
+app = build_app(build_edge(settings, connect_storage(settings)), settings.demo_token_url)

@@ -40,6 +40,12 @@ class Service:
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self.releases.refresh_forever())
 
+    async def stop(self) -> None:
+        """End the background refresh and wait for it."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.wait({self._refreshing})
+
     def readiness(self) -> Sequence[str]:
         """What the region still waits for, from memory alone; empty: ready."""
         release = self.releases.known(self.default_model)
