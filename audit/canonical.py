@@ -43,7 +43,7 @@ def canonical_json(value: object) -> bytes:
     try:
         plain = _plain(value)
         data = _write_sorted(plain)
-        return _write(_in_utf16_order(plain)) if _ASTRAL.search(data) else data
+        return data if data.isascii() or not _ASTRAL.search(data) else _write(_in_utf16_order(plain))
     except UnicodeEncodeError as error:
         raise NotCanonical("text holds a lone surrogate") from error
     except RecursionError as error:
