@@ -28,10 +28,11 @@ demo:  ## Replay claims of 1996 through the regions (CLAIMS=1000)
 test: setup  ## Run all tests
 	$(VOUCH) -m pytest
 
-check:  ## Check style and types
+check:  ## Check style, types and the direction of imports
 	$(VOUCH) -m ruff check .
 	$(VOUCH) -m ruff format --check .
 	$(VOUCH) -m mypy
+	$(VOUCH) -m pytest tests/contract/test_imports.py
 
 bench: setup  ## Measure, beside other servers
 	$(VOUCH) -m benchmarks
@@ -43,5 +44,5 @@ conformance: setup  ## Run the app under Microsoft's worker library (needs Pytho
 	$(VOUCH) -m local.conformance --prepare
 	$(VOUCH) -m pytest tests/conformance
 
-clean:  ## Remove the environment, the local system's state and what was built
-	rm -rf .venv .local build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## Remove the environments, the local system's state and what was built
+	rm -rf .venv .venv-* .local build .pytest_cache .mypy_cache .ruff_cache .hypothesis

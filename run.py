@@ -1,4 +1,4 @@
-"""Starts Vouch on this machine: `python run.py` does what `make run` does, also where there is no make.
+"""Starts Vouch on this machine: `python run.py` (or `python -m local`) does what `make run` does, without make.
 
     python run.py [run|dev|demo|setup] [options]    the local system (options: python run.py run --help)
     python run.py -m <tool> [arguments]             a development tool, such as -m pytest
@@ -24,6 +24,16 @@ LAST_LINES = 15
 
 class Failed(Exception):
     """Says what went wrong and what to do next."""
+
+
+def start(words: List[str]) -> int:
+    """Do as the words say; a failure is one sentence and its remedy."""
+    try:
+        return main(words)
+    except Failed as failure:
+        sys.exit(f"\n{failure}")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. Start again: what is installed already stays.")
 
 
 def main(words: List[str]) -> int:
@@ -164,9 +174,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except Failed as failure:
-        sys.exit(f"\n{failure}")
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. Start again: what is installed already stays.")
+    sys.exit(start(sys.argv[1:]))

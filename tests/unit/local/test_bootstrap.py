@@ -38,8 +38,9 @@ def bootstrap(
     )
 
 
-def test_bootstrap_keeps_to_the_syntax_of_python_3_6() -> None:
-    ast.parse((ROOT / "run.py").read_text(), feature_version=(3, 6))
+@pytest.mark.parametrize("file", ["run.py", "local/__init__.py", "local/__main__.py"])
+def test_bootstrap_keeps_to_the_syntax_of_python_3_6(file: str) -> None:
+    ast.parse((ROOT / file).read_text(), feature_version=(3, 6))
 
 
 def test_bootstrap_where_pip_reaches_no_index_says_so_and_leaves_no_stamp(checkout: Path) -> None:
@@ -50,6 +51,24 @@ def test_bootstrap_where_pip_reaches_no_index_says_so_and_leaves_no_stamp(checko
     assert "pip could not install requirements-local.txt. Check that pip reaches its index" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((checkout / ".venv").glob("installed-*"))
+
+
+def test_module_outside_an_environment_makes_one_as_the_bootstrap_does(checkout: Path) -> None:
+    (checkout / "local").mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        shutil.copy(ROOT / "local" / name, checkout / "local" / name)
+    done = subprocess.run(
+        [sys._base_executable, "-m", "local"],  # type: ignore[attr-defined]
+        cwd=checkout,
+        env={**os.environ, "PIP_INDEX_URL": "http://127.0.0.1:1/", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "pip could not install requirements-local.txt. Check that pip reaches its index" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a folder without write permission is made otherwise there")
