@@ -81,7 +81,7 @@ def _entity(release: Release) -> Entity:
 
 def _release(read: Read) -> Release:
     fields: dict[str, Any] = msgspec.json.decode(read.entity["release"])
-    candidate, valid_until = fields["candidate"], fields["valid_until"]
+    candidate, valid_until, previous = fields["candidate"], fields["valid_until"], fields["previous"]
     return Release(
         **fields
         | {
@@ -89,5 +89,6 @@ def _release(read: Read) -> Release:
             "candidate": Target(**candidate) if candidate else None,
             "valid_until": datetime.fromisoformat(valid_until) if valid_until else None,
             "withdrawn": tuple(fields["withdrawn"]),
+            "previous": Target(**previous) if previous else None,
         }
     )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLES = ("approver", "auditor", "labeller", "operator", "privacy", "reviewer", "scorer")
+ROLES = (
+    "approver",
+    "auditor",
+    "breakglass",
+    "control",
+    "labeller",
+    "operator",
+    "privacy",
+    "reviewer",
+    "scorer",
+)
 """The app roles there are."""
 
 

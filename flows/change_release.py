@@ -1,37 +1,53 @@
 """Read and change what this region serves.
 
 The audit record comes first: no change is ever in force without one. A change that then meets another generation is
-recorded as superseded. `change_id` makes a repeated change the same change.
+recorded as superseded. A person who changes the release by hand puts a hold on it, which rollouts respect; who lets
+a version answer more deals by hand breaks the glass: a role of its own, a reason, an alarm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from audit.records import RecordType
 from flows.calls import Call
 from flows.current_releases import CurrentReleases
-from flows.errors import InvalidRequest, LedgerUnavailable, NotFound, StorageFailed, Superseded, VersionWithdrawn
-from flows.ports import Models, Policies, ReleaseStore
-from flows.times import format_time
+from flows.errors import (
+    InvalidRequest,
+    LedgerUnavailable,
+    NotAllowed,
+    NotFound,
+    RolloutUnderWay,
+    StorageFailed,
+    Superseded,
+)
+from flows.ports import Clock, Models, Policies, ReleaseStore
+from flows.release_changes import (
+    Closing,
+    ReleaseChange,
+    Renewal,
+    apply_change,
+    apply_closing,
+    apply_renewal,
+    apply_withdrawal,
+    check_not_withdrawn,
+    check_open_to_rollout,
+    lift_hold,
+    lift_withdrawal,
+    release_data,
+)
 from flows.write_record import Note, WriteRecord
 from scoring.faults import Fault
-from scoring.release import Release, Target
+from scoring.release import Release, Target, is_promotion
 
-
-@dataclass(frozen=True, slots=True)
-class ReleaseChange:
-    """What the region is to serve. `weight` is percent (0 to 100), `shadow_share` a fraction (0.0 to 1.0)."""
-
-    stable: Target
-    candidate: Target | None = None
-    weight: int = 0
-    shadow_share: float = 0.0
-    rollout_id: str = ""
-    valid_until: datetime | None = None
-    reason: str = ""
+TRIES = 5
+CONTROL = "control"
+BREAK_GLASS = "breakglass"
+alarm_log = logging.getLogger("vouch.alarms")
+Step = Callable[[Release], Release | None]
 
 
 class ReadRelease:
@@ -52,6 +68,8 @@ class ReadRelease:
 
 
 class ChangeRelease:
+    """`change` is conditional on a generation; the others look again where they meet a newer one."""
+
     def __init__(
         self,
         store: ReleaseStore,
@@ -59,6 +77,7 @@ class ChangeRelease:
         policies: Policies,
         releases: CurrentReleases,
         write: WriteRecord,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._read = ReadRelease(store)
@@ -66,11 +85,13 @@ class ChangeRelease:
         self._policies = policies
         self._releases = releases
         self._write = write
+        self._clock = clock
 
     async def __call__(
         self, call: Call, model: str, change: ReleaseChange, expected_generation: int, change_id: str
     ) -> Release:
-        """Change the release. Raises NotFound, InvalidRequest, VersionWithdrawn, Superseded or LedgerUnavailable."""
+        """Serve this. Raises NotFound, InvalidRequest, VersionWithdrawn, RolloutEnded, RolloutUnderWay, NotAllowed,
+        Superseded or LedgerUnavailable."""
         present = await self._read(model)
         if change_id and present.change_id == change_id:
             return present
@@ -79,21 +100,82 @@ class ChangeRelease:
         faults = check_change(model, change, self._models, self._policies)
         if faults:
             raise InvalidRequest(faults)
-        check_permitted(present, change)
-        changed = build_release(present, change, change_id)
-        await self._write(_note(RecordType.RELEASE_CHANGED, call, present, changed, change.reason))
-        await self._replace(call, present, changed, change.reason)
-        self._releases.adopt(changed)
-        return changed
+        check_not_withdrawn(present, change)
+        changed = apply_change(present, change, change_id)
+        if CONTROL in call.caller.roles:
+            check_open_to_rollout(present, change, self._clock.now())
+            return await self._make(call, "change", present, changed, change.reason)
+        return await self._change_by_hand(call, present, changed, change.reason)
 
-    async def _replace(self, call: Call, present: Release, changed: Release, reason: str) -> None:
+    async def renew(self, call: Call, model: str, renewal: Renewal) -> Release:
+        """Lengthen the lease of an open rollout. Raises NotFound, Superseded or LedgerUnavailable."""
+        return await self._step(call, model, "renew", lambda present: apply_renewal(present, renewal), "")
+
+    async def close(self, call: Call, model: str, closing: Closing, change_id: str) -> Release:
+        """End a rollout here. Raises NotFound, VersionWithdrawn, Superseded or LedgerUnavailable."""
+        step = partial(apply_closing, closing=closing, change_id=change_id)
+        return await self._step(call, model, "close", step, closing.reason)
+
+    async def withdraw(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
+        """Never serve a version. Raises NotFound, NothingToReturnTo, Superseded or LedgerUnavailable."""
+        step = partial(apply_withdrawal, version=version, change_id=change_id)
+        return await self._step(call, model, "withdraw", step, reason)
+
+    async def unwithdraw(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
+        """Let a version be served again. Raises NotFound, Superseded or LedgerUnavailable."""
+        step = partial(lift_withdrawal, version=version, change_id=change_id)
+        return await self._step(call, model, "unwithdraw", step, reason)
+
+    async def unhold(self, call: Call, model: str, reason: str, change_id: str) -> Release:
+        """Lift the hold. Raises NotFound, Superseded or LedgerUnavailable."""
+        return await self._step(call, model, "unhold", partial(lift_hold, change_id=change_id), reason)
+
+    async def _change_by_hand(self, call: Call, present: Release, changed: Release, reason: str) -> Release:
+        """A person's own change: held against rollouts until somebody lifts that."""
+        held = replace(changed, hold=f"changed by hand: {reason or 'no reason given'}")
+        now = self._clock.now()
+        if not is_promotion(present, changed, now):
+            return await self._make(call, "change", present, held, reason)
+        if BREAK_GLASS not in call.caller.roles:
+            raise NotAllowed([BREAK_GLASS])
+        if not reason.strip():
+            raise InvalidRequest([Fault("/reason", "Is required where a version is to answer more deals.")])
+        if present.is_in_rollout(now):
+            raise RolloutUnderWay(present.rollout_id)
+        made = await self._make(call, "break-glass", present, held, reason)
+        alarm_log.error(
+            "Break-glass: %s now serves %s at generation %d, changed by %s. Look at its audit record.",
+            made.model,
+            made.stable.version,
+            made.generation,
+            call.caller.id,
+        )
+        return made
+
+    async def _step(self, call: Call, model: str, action: str, step: Step, reason: str) -> Release:
+        for tries_left in reversed(range(TRIES)):
+            present = await self._read(model)
+            changed = step(present)
+            if changed is None:
+                break
+            try:
+                return await self._make(call, action, present, changed, reason)
+            except Superseded:
+                if not tries_left:
+                    raise
+        return present
+
+    async def _make(self, call: Call, action: str, present: Release, changed: Release, reason: str) -> Release:
+        await self._write(_note(RecordType.RELEASE_CHANGED, call, action, present, changed, reason))
         try:
             await self._store.replace(changed, present.generation)
         except Superseded:
-            await self._write(_note(RecordType.RELEASE_SUPERSEDED, call, present, changed, reason))
+            await self._write(_note(RecordType.RELEASE_SUPERSEDED, call, action, present, changed, reason))
             raise
         except StorageFailed as error:
             raise LedgerUnavailable("the release could not be written") from error
+        self._releases.adopt(changed)
+        return changed
 
 
 def check_change(model: str, change: ReleaseChange, models: Models, policies: Policies) -> list[Fault]:
@@ -119,53 +201,9 @@ def _target_faults(place: str, target: Target, model: str, models: Models) -> Se
     return []
 
 
-def check_permitted(present: Release, change: ReleaseChange) -> None:
-    """Raises VersionWithdrawn where a hold stands or a version was withdrawn."""
-    if present.hold is not None:
-        raise VersionWithdrawn(f"the release is held: {present.hold}")
-    for target in (change.stable, change.candidate):
-        if target is not None and target.version in present.withdrawn:
-            raise VersionWithdrawn(f"{present.model} {target.version} was withdrawn")
-
-
-def build_release(present: Release, change: ReleaseChange, change_id: str) -> Release:
-    """The next generation of a release."""
-    return replace(
-        present,
-        generation=present.generation + 1,
-        stable=change.stable,
-        candidate=change.candidate,
-        weight=change.weight,
-        shadow_share=change.shadow_share,
-        rollout_id=change.rollout_id,
-        valid_until=change.valid_until,
-        change_id=change_id,
-    )
-
-
-def release_data(release: Release) -> dict[str, object]:
-    """A release as JSON values, in answers and audit records alike."""
-    return {
-        "model": release.model,
-        "generation": release.generation,
-        "stable": _target_data(release.stable),
-        "candidate": _target_data(release.candidate) if release.candidate else None,
-        "weight": release.weight,
-        "shadow_share": release.shadow_share,
-        "rollout_id": release.rollout_id,
-        "valid_until": format_time(release.valid_until) if release.valid_until else None,
-        "withdrawn": release.withdrawn,
-        "hold": release.hold,
-        "change_id": release.change_id,
-    }
-
-
-def _target_data(target: Target) -> dict[str, str]:
-    return {"version": target.version, "policy": target.policy}
-
-
-def _note(kind: RecordType, call: Call, before: Release, after: Release, reason: str) -> Note:
+def _note(kind: RecordType, call: Call, action: str, before: Release, after: Release, reason: str) -> Note:
     data = {
+        "action": action,
         "caller": call.caller.id,
         "request_id": call.request_id,
         "reason": reason,

@@ -53,6 +53,6 @@ def build_service(
         record_label=RecordLabel(ledger, idempotency, write),
         record_review=RecordReview(ledger, idempotency, write),
         read_release=ReadRelease(store),
-        change_release=ChangeRelease(store, models, policies, releases, write),
+        change_release=ChangeRelease(store, models, policies, releases, write, clock),
         record_rejection=RecordRejection(write),
     )

@@ -103,6 +103,22 @@ class VersionWithdrawn(VouchError):
     """A release names a version that was withdrawn, or meets a hold."""
 
 
+class RolloutEnded(VouchError):
+    """A step of a rollout that was closed in this region, or that meets another one."""
+
+
+class RolloutUnderWay(VouchError):
+    """What was asked for has to wait for the rollout that is under way, or end it first."""
+
+    def __init__(self, rollout_id: str) -> None:
+        super().__init__(f"rollout {rollout_id} is under way")
+        self.rollout_id = rollout_id
+
+
+class NothingToReturnTo(VouchError):
+    """A version can't be withdrawn because nothing else could be served."""
+
+
 class LedgerUnavailable(VouchError):
     """The record could not be written within its deadline; whether it was is unknown."""
 

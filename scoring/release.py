@@ -31,7 +31,10 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Release:
     """`weight` is the candidate's share of live deals in percent, `shadow_share` (0.0 to 1.0) the share of
-    the others that the candidate scores unseen. `valid_until` ends the candidate when nobody renews it."""
+    the others that the candidate scores unseen. `valid_until` ends the candidate when nobody renews it.
+
+    `rollout_id` is the rollout that is open here, `ended_rollout` the last one that was closed: it can't come back.
+    `previous` is what was stable before. `hold` says why no rollout may touch the release."""
 
     model: str
     stable: Target
@@ -44,6 +47,8 @@ class Release:
     withdrawn: tuple[str, ...] = ()
     hold: str | None = None
     change_id: str = ""
+    previous: Target | None = None
+    ended_rollout: str = ""
 
     def candidate_at(self, now: datetime) -> Target | None:
         """The candidate, unless its lease has run out or its version is withdrawn."""
@@ -51,6 +56,23 @@ class Release:
         if candidate is None or candidate.version in self.withdrawn:
             return None
         return candidate if self.valid_until is None or now < self.valid_until else None
+
+    def is_in_rollout(self, now: datetime) -> bool:
+        """Whether a rollout is open here that somebody still drives."""
+        return bool(self.rollout_id) and (self.valid_until is None or now < self.valid_until)
+
+    def live_weight(self, target: Target, now: datetime) -> int:
+        """The share of live deals, in percent, that a target answers."""
+        candidate = self.candidate_at(now)
+        candidate_weight = self.weight if candidate is not None else 0
+        as_stable = 100 - candidate_weight if target == self.stable else 0
+        return as_stable + (candidate_weight if target == candidate else 0)
+
+
+def is_promotion(before: Release, after: Release, now: datetime) -> bool:
+    """Whether a change lets a version or policy that isn't stable yet answer a larger share of live deals."""
+    targets = {after.stable, after.candidate} - {None, before.stable}
+    return any(after.live_weight(target, now) > before.live_weight(target, now) for target in targets if target)
 
 
 @dataclass(frozen=True, slots=True)

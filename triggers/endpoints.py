@@ -22,6 +22,7 @@ SMALL_BYTES = 16 * 1024
 AUTHENTICATED = ("unauthenticated", "keys-unavailable", "not-allowed")
 BODY = ("malformed-body", "wrong-content-type", "length-required", "body-too-large")
 RECORDING = ("ledger-unavailable", "ledger-busy")
+CHANGING = (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "superseded", "not-found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,35 @@ MODEL_VERSION = Endpoint(
 )  # fmt: skip
 READ_RELEASE = Endpoint(
     "release_read", ("GET",), "api/v1/releases/{model}", "Read what this region serves",
-    _roles("operator", "approver", "auditor"), response=schemas.Release,
+    _roles("operator", "approver", "auditor", "breakglass", "control"), response=schemas.Release,
     problems=(*AUTHENTICATED, "not-found", "ledger-unavailable"),
 )  # fmt: skip
 CHANGE_RELEASE = Endpoint(
     "release_change", ("PUT",), "api/v1/releases/{model}", "Change what this region serves",
-    _roles("operator"), schemas.ReleaseChange, SMALL_BYTES, schemas.Release,
-    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "invalid-request", "precondition-required", "superseded",
-     "version-withdrawn", "not-found"),
+    _roles("operator", "breakglass", "control"), schemas.ReleaseChange, SMALL_BYTES, schemas.Release,
+    (*CHANGING, "invalid-parameter", "precondition-required", "version-withdrawn", "rollout-ended",
+     "rollout-under-way"),
+)  # fmt: skip
+RENEW_RELEASE = Endpoint(
+    "release_renew", ("POST",), "api/v1/releases/{model}:renew", "Lengthen the lease of an open rollout",
+    _roles("control"), schemas.ReleaseRenewal, SMALL_BYTES, schemas.Release, CHANGING,
+)  # fmt: skip
+CLOSE_RELEASE = Endpoint(
+    "release_close", ("POST",), "api/v1/releases/{model}:close", "End a rollout in this region",
+    _roles("control"), schemas.ReleaseClosing, SMALL_BYTES, schemas.Release, (*CHANGING, "version-withdrawn"),
+)  # fmt: skip
+WITHDRAW = Endpoint(
+    "release_withdraw", ("POST",), "api/v1/releases/{model}:withdraw", "Never serve a version in this region",
+    _roles("control", "operator"), schemas.Withdrawal, SMALL_BYTES, schemas.Release,
+    (*CHANGING, "nothing-to-return-to"),
+)  # fmt: skip
+UNWITHDRAW = Endpoint(
+    "release_unwithdraw", ("POST",), "api/v1/releases/{model}:unwithdraw", "Let a version be served again here",
+    _roles("control", "operator"), schemas.Withdrawal, SMALL_BYTES, schemas.Release, CHANGING,
+)  # fmt: skip
+UNHOLD = Endpoint(
+    "release_unhold", ("POST",), "api/v1/releases/{model}:unhold", "Let rollouts change the release again",
+    _roles("operator"), schemas.Reasoned, SMALL_BYTES, schemas.Release, CHANGING,
 )  # fmt: skip
 OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
 LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
@@ -150,6 +172,7 @@ UNMATCHED = Endpoint(
 
 ENDPOINTS: Sequence[Endpoint] = (
     SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
+    RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
     UNMATCHED,

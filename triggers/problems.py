@@ -140,6 +140,16 @@ KINDS: Mapping[type[VouchError], Kind] = {
         428, "precondition-required", "If-Match is required", "Read the release and send its ETag as If-Match."
     ),
     errors.VersionWithdrawn: Kind(409, "version-withdrawn", "The version may not be served", "{error}."),
+    errors.RolloutEnded: Kind(409, "rollout-ended", "The rollout may not change this release", "{error}."),
+    errors.RolloutUnderWay: Kind(
+        409,
+        "rollout-under-way",
+        "A rollout of this model is under way",
+        "{error}; abort it first, or wait for its end.",
+    ),
+    errors.NothingToReturnTo: Kind(
+        409, "nothing-to-return-to", "No other version can be served", "{error}. Release another version first."
+    ),
     errors.LedgerUnavailable: Kind(
         503,
         "ledger-unavailable",

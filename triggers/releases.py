@@ -6,13 +6,21 @@ import re
 
 import azure.functions as func
 
-from flows import change_release
-from flows.change_release import release_data
+from flows import release_changes
+from flows.release_changes import Closing, Renewal, release_data
 from scoring.release import Release, Target
 from triggers import schemas
 from triggers.blueprints import build_blueprint
 from triggers.edge import Edge, Exchange, Reply
-from triggers.endpoints import CHANGE_RELEASE, READ_RELEASE
+from triggers.endpoints import (
+    CHANGE_RELEASE,
+    CLOSE_RELEASE,
+    READ_RELEASE,
+    RENEW_RELEASE,
+    UNHOLD,
+    UNWITHDRAW,
+    WITHDRAW,
+)
 from triggers.problems import InvalidParameter, PreconditionRequired
 from triggers.typed_bodies import read_typed
 
@@ -28,21 +36,77 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
     async def change(exchange: Exchange) -> Reply:
         generation = _read_if_match(exchange.header("if-match"))
         given = read_typed(exchange.body, schemas.ReleaseChange)
-        change_id = given.change_id or exchange.call.request_id
-        model = exchange.param("model")
+        model, change_id = exchange.param("model"), _change_id(exchange, given)
         return _reply(await service.change_release(exchange.call, model, _change(given), generation, change_id))
 
-    return build_blueprint(edge, {READ_RELEASE: read, CHANGE_RELEASE: change})
+    async def renew(exchange: Exchange) -> Reply:
+        given = read_typed(exchange.body, schemas.ReleaseRenewal)
+        renewal = Renewal(given.rollout_id, given.generation, given.valid_until)
+        return _reply(await service.change_release.renew(exchange.call, exchange.param("model"), renewal))
+
+    async def close(exchange: Exchange) -> Reply:
+        given = read_typed(exchange.body, schemas.ReleaseClosing)
+        closing = Closing(given.rollout_id, _target(given.stable) if given.stable else None, given.reason)
+        return _reply(
+            await service.change_release.close(
+                exchange.call, exchange.param("model"), closing, _change_id(exchange, given)
+            )
+        )
+
+    async def withdraw(exchange: Exchange) -> Reply:
+        given = read_typed(exchange.body, schemas.Withdrawal)
+        change = service.change_release.withdraw
+        return _reply(
+            await change(
+                exchange.call, exchange.param("model"), given.version, given.reason, _change_id(exchange, given)
+            )
+        )
+
+    async def unwithdraw(exchange: Exchange) -> Reply:
+        given = read_typed(exchange.body, schemas.Withdrawal)
+        change = service.change_release.unwithdraw
+        return _reply(
+            await change(
+                exchange.call, exchange.param("model"), given.version, given.reason, _change_id(exchange, given)
+            )
+        )
+
+    async def unhold(exchange: Exchange) -> Reply:
+        given = read_typed(exchange.body, schemas.Reasoned)
+        change = service.change_release.unhold
+        return _reply(await change(exchange.call, exchange.param("model"), given.reason, _change_id(exchange, given)))
+
+    answers = {
+        READ_RELEASE: read,
+        CHANGE_RELEASE: change,
+        RENEW_RELEASE: renew,
+        CLOSE_RELEASE: close,
+        WITHDRAW: withdraw,
+        UNWITHDRAW: unwithdraw,
+        UNHOLD: unhold,
+    }
+    return build_blueprint(edge, answers)
 
 
 def _reply(release: Release) -> Reply:
     return Reply(release_data(release), headers={"ETag": f'"{release.generation}"'})
 
 
-def _change(given: schemas.ReleaseChange) -> change_release.ReleaseChange:
-    return change_release.ReleaseChange(
-        stable=Target(given.stable.version, given.stable.policy),
-        candidate=Target(given.candidate.version, given.candidate.policy) if given.candidate else None,
+def _change_id(
+    exchange: Exchange, given: schemas.ReleaseChange | schemas.ReleaseClosing | schemas.Withdrawal | schemas.Reasoned
+) -> str:
+    """Whoever doesn't say that a change is the same as before makes a new one."""
+    return given.change_id or exchange.call.request_id
+
+
+def _target(given: schemas.Target) -> Target:
+    return Target(given.version, given.policy)
+
+
+def _change(given: schemas.ReleaseChange) -> release_changes.ReleaseChange:
+    return release_changes.ReleaseChange(
+        stable=_target(given.stable),
+        candidate=_target(given.candidate) if given.candidate else None,
         weight=given.weight,
         shadow_share=given.shadow_share,
         rollout_id=given.rollout_id,

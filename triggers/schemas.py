@@ -16,6 +16,7 @@ ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
+RolloutId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}$")]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
@@ -192,6 +193,40 @@ class Release(Struct):
     withdrawn: list[str]
     hold: str | None
     change_id: str
+    previous: Target | None
+    ended_rollout: str
+
+
+class ReleaseRenewal(Struct, forbid_unknown_fields=True):
+    """The lease of the rollout that is open at this generation is to last until then."""
+
+    rollout_id: RolloutId
+    generation: Annotated[int, Meta(ge=1)]
+    valid_until: Timestamp
+
+
+class ReleaseClosing(Struct, forbid_unknown_fields=True):
+    """`stable` is what to go back to; without it, what the rollout promoted stays."""
+
+    rollout_id: RolloutId
+    stable: Target | None = None
+    reason: Annotated[str, Meta(max_length=500)] = ""
+    change_id: Annotated[str, Meta(max_length=100)] = ""
+
+
+class Withdrawal(Struct, forbid_unknown_fields=True):
+    """`version` is never to be served, or may be served again."""
+
+    version: ShortText
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    change_id: Annotated[str, Meta(max_length=100)] = ""
+
+
+class Reasoned(Struct, forbid_unknown_fields=True):
+    """Why somebody does this."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    change_id: Annotated[str, Meta(max_length=100)] = ""
 
 
 class Health(Struct):

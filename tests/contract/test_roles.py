@@ -5,16 +5,24 @@ from __future__ import annotations
 import pytest
 
 from flows.calls import ROLES
+from scoring.release import Release, Target
 from tests.desk import Desk, golden_deal, golden_features, read
 from triggers.endpoints import ENDPOINTS, UNMATCHED, Endpoint
 
 TARGET = {"version": "1.0.0", "policy": "standard/1"}
+ROLLOUT = "01a20b88-7c4e-7995-b00e-1b51e55f7352"
+OPENED = Release("deal-fraud", Target("1.0.0", "standard/1"), generation=2, rollout_id=ROLLOUT)
 BODIES = {
     "deals_score": golden_deal(),
     "deals_score_batch": {"deals": [golden_deal()]},
     "decision_label": {"label": "fraud", "source": "desk", "labelled_at": "2026-12-01T00:00:00Z"},
     "decision_review": {"verdict": "uphold", "reason": "sound"},
     "release_change": {"stable": TARGET},
+    "release_renew": {"rollout_id": ROLLOUT, "generation": 2, "valid_until": "2026-12-01T00:00:00Z"},
+    "release_close": {"rollout_id": ROLLOUT},
+    "release_withdraw": {"version": "1.1.0", "reason": "bad"},
+    "release_unwithdraw": {"version": "1.1.0", "reason": "mended"},
+    "release_unhold": {"reason": "seen"},
     "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
 }
 BODIES["v2_infer_version"] = BODIES["v2_infer"]
@@ -27,8 +35,13 @@ TABLE = {
     "decision_review": {"reviewer"},
     "models_list": set(ROLES),
     "models_read": set(ROLES),
-    "release_read": {"operator", "approver", "auditor"},
-    "release_change": {"operator"},
+    "release_read": {"operator", "approver", "auditor", "breakglass", "control"},
+    "release_change": {"operator", "breakglass", "control"},
+    "release_renew": {"control"},
+    "release_close": {"control"},
+    "release_withdraw": {"control", "operator"},
+    "release_unwithdraw": {"control", "operator"},
+    "release_unhold": {"operator"},
     "openapi": None,
     "health_live": None,
     "health_ready": None,
@@ -50,6 +63,8 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     """The status an endpoint answers, in a region that is ready."""
     scored = read(await desk.send("POST", "/api/v1/deals:score", golden_deal()))
     values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
+    if endpoint.name == "release_renew":
+        desk.store.rows["deal-fraud"] = OPENED
     path = f"/{endpoint.route.strip('/').format(**values)}"
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
     response = await desk.send(endpoint.methods[0], path, BODIES.get(endpoint.name), roles, headers)

@@ -60,7 +60,7 @@ class Stage:
         self.read_decision = ReadDecision(self.ledger, self.reservations, write)
         self.record_label = RecordLabel(self.ledger, self.idempotency, write)
         self.record_review = RecordReview(self.ledger, self.idempotency, write)
-        self.change_release = ChangeRelease(self.store, models, OnePolicy(), self.releases, write)
+        self.change_release = ChangeRelease(self.store, models, OnePolicy(), self.releases, write, self.clock)
 
     async def one(self, payload: object, **asked: object) -> Answer:
         """Decide one deal."""
