@@ -27,7 +27,8 @@ class Tally:
 
     `outcome` is `approve`, `review` or `decline`; `latency_ms` runs from the request's arrival to the append;
     `risk_score` is 0 to 1000. `shadow_outcome` and `shadow_error` tell of the version that looked on;
-    `candidate_error` is true where the candidate failed and stable answered.
+    `candidate_error` is true where the candidate failed and stable answered. Where a version looked on, `judging_ms`
+    is the time that the version that answered took to judge the deal, `shadow_judging_ms` that of the other.
     """
 
     record_type: str
@@ -44,10 +45,12 @@ class Tally:
     shadow_outcome: str = ""
     shadow_risk_score: int = 0
     shadow_error: bool = False
+    judging_ms: float = 0.0
+    shadow_judging_ms: float = 0.0
 
 
 LATENCY_BOUNDS_MS = (
-    1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
+    0.1, 0.2, 0.3, 0.5, 0.7, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
     1_000, 1_500, 2_000, 3_000, 5_000, 7_000, 10_000,
 )  # fmt: skip
 """Bin `i` holds latencies below bound `i` and not below the one before; the last bin has no upper bound."""
@@ -80,18 +83,36 @@ class Group:
         _merge(self.risk, other.risk)
 
 
+ShadowKey = tuple[str, str, int, str]
+"""Model, version that looked on, generation, traffic."""
+
+
+@dataclass(slots=True)
+class Shadow:
+    """What a version that looked on made of the deals it could judge, as histograms: its risk scores, the time that
+    judging took it, and the time it took the version that answered, deal for deal."""
+
+    risk: dict[int, int] = field(default_factory=dict)
+    judging: dict[int, int] = field(default_factory=dict)
+    answering: dict[int, int] = field(default_factory=dict)
+
+    def merge(self, other: Shadow) -> None:
+        _merge(self.risk, other.risk)
+        _merge(self.judging, other.judging)
+        _merge(self.answering, other.answering)
+
+
 @dataclass(slots=True)
 class Counters:
     """What a set of records adds up to. Adding and merging commute; equal sets of records give equal counters.
 
-    `flips` counts, for decisions that a shadow version looked on, each pair of outcomes; `shadow_risk` is the
-    histogram of the shadow's risk scores by model, version of the shadow and generation."""
+    `flips` counts, for decisions that a shadow version looked on, each pair of outcomes."""
 
     records: int = 0
     types: dict[str, int] = field(default_factory=dict)
     groups: dict[GroupKey, Group] = field(default_factory=dict)
     flips: dict[FlipKey, int] = field(default_factory=dict)
-    shadow_risk: dict[tuple[str, str, int], dict[int, int]] = field(default_factory=dict)
+    shadows: dict[ShadowKey, Shadow] = field(default_factory=dict)
 
     def add(self, tally: Tally) -> None:
         self.records += 1
@@ -107,8 +128,8 @@ class Counters:
         _merge(self.flips, other.flips)
         for key, group in other.groups.items():
             self.groups.setdefault(key, Group()).merge(group)
-        for shadow, histogram in other.shadow_risk.items():
-            _merge(self.shadow_risk.setdefault(shadow, {}), histogram)
+        for shadow_key, shadow in other.shadows.items():
+            self.shadows.setdefault(shadow_key, Shadow()).merge(shadow)
 
     def _add_decision(self, tally: Tally) -> None:
         key = (tally.model, tally.version, tally.policy, tally.generation, tally.traffic.value, tally.outcome)
@@ -117,7 +138,7 @@ class Counters:
             group = self.groups[key] = Group()
         group.decisions += 1
         group.candidate_errors += tally.candidate_error
-        _count(group.latency, bisect_right(LATENCY_BOUNDS_MS, tally.latency_ms))
+        _count(group.latency, latency_bin(tally.latency_ms))
         _count(group.risk, risk_bin(tally.risk_score))
 
     def _add_shadow(self, tally: Tally) -> None:
@@ -128,8 +149,10 @@ class Counters:
             (tally.model, tally.version, tally.generation, traffic, tally.shadow_version, tally.outcome, outcome),
         )
         if not tally.shadow_error:
-            shadow = (tally.model, tally.shadow_version, tally.generation)
-            _count(self.shadow_risk.setdefault(shadow, {}), risk_bin(tally.shadow_risk_score))
+            shadow = self.shadows.setdefault((tally.model, tally.shadow_version, tally.generation, traffic), Shadow())
+            _count(shadow.risk, risk_bin(tally.shadow_risk_score))
+            _count(shadow.judging, latency_bin(tally.shadow_judging_ms))
+            _count(shadow.answering, latency_bin(tally.judging_ms))
 
     def to_json(self) -> dict[str, object]:
         """JSON values, compact: every key is a list `[part..., count or histogram]`."""
@@ -141,7 +164,10 @@ class Counters:
                 for key, group in sorted(self.groups.items())
             ],
             "flips": [[*key, count] for key, count in sorted(self.flips.items())],
-            "shadow_risk": [[*key, _bins(histogram)] for key, histogram in sorted(self.shadow_risk.items())],
+            "shadows": [
+                [*key, _bins(shadow.risk), _bins(shadow.judging), _bins(shadow.answering)]
+                for key, shadow in sorted(self.shadows.items())
+            ],
         }
 
     @classmethod
@@ -153,9 +179,14 @@ class Counters:
                 decisions, candidate_errors, dict(latency), dict(risk)
             )
         counters.flips = {cast("FlipKey", tuple(key)): count for *key, count in value["flips"]}
-        for model, version, generation, histogram in value["shadow_risk"]:
-            counters.shadow_risk[model, version, generation] = dict(histogram)
+        for *key, risk, judging, answering in value["shadows"]:
+            counters.shadows[cast("ShadowKey", tuple(key))] = Shadow(dict(risk), dict(judging), dict(answering))
         return counters
+
+
+def latency_bin(latency_ms: float) -> int:
+    """The bin of a latency in milliseconds."""
+    return bisect_right(LATENCY_BOUNDS_MS, latency_ms)
 
 
 def risk_bin(risk_score: int) -> int:

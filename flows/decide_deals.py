@@ -102,7 +102,7 @@ class DecideDeals:
         claim = await self._claim(call, asked, ids)
         if claim is not None:
             admitted = self._replay(admitted, claim, answers)
-        judged = judge_deals(admitted, asked.explain)
+        judged = judge_deals(admitted, asked.explain, self._clock.monotonic)
         recording = [
             self._record(call, asked, d, j, ids[d.index], claim) for d, j in zip(admitted, judged, strict=True)
         ]

@@ -34,7 +34,8 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class ShadowJudgement:
-    """What the version that looked on would have said; `error` tells why it could not."""
+    """What the version that looked on would have said; `error` tells why it could not. `judging_ms` is the time it
+    took, `answering_ms` the time that the version that answered took for the same deal."""
 
     version: str
     policy: str
@@ -42,6 +43,8 @@ class ShadowJudgement:
     risk_score: int = 0
     outcome: Outcome | None = None
     error: str | None = None
+    judging_ms: float = 0.0
+    answering_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,8 @@ def _tally(judged: Judgement, under: Circumstances, latency_ms: float) -> Tally:
         shadow_outcome=shadow.outcome.value if shadow and shadow.outcome else "",
         shadow_risk_score=shadow.risk_score if shadow else 0,
         shadow_error=shadow is not None and shadow.error is not None,
+        judging_ms=shadow.answering_ms if shadow else 0.0,
+        shadow_judging_ms=shadow.judging_ms if shadow else 0.0,
     )
 
 

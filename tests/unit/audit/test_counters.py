@@ -28,6 +28,8 @@ DECISIONS = st.builds(
     shadow_outcome=st.sampled_from(OUTCOMES),
     shadow_risk_score=st.integers(0, 1000),
     shadow_error=st.booleans(),
+    judging_ms=st.floats(0, 100),
+    shadow_judging_ms=st.floats(0, 100),
 )
 OTHERS = st.builds(Tally, record_type=st.sampled_from(["vouch.decision.rejected.v1", "vouch.audit.read.v1"]))
 TALLIES = st.lists(st.one_of(DECISIONS, OTHERS), max_size=30)
@@ -60,7 +62,9 @@ def test_counters_equal_a_count_by_hand(tallies: list[Tally]) -> None:
     failed = [tally for tally in shadowed if tally.shadow_error]
     assert sum(counters.flips.values()) == len(shadowed)
     assert sum(number for key, number in counters.flips.items() if not key[-1]) == len(failed)
-    assert sum(sum(bins.values()) for bins in counters.shadow_risk.values()) == len(shadowed) - len(failed)
+    for shadow in counters.shadows.values():
+        assert sum(shadow.risk.values()) == sum(shadow.judging.values()) == sum(shadow.answering.values())
+    assert sum(sum(shadow.risk.values()) for shadow in counters.shadows.values()) == len(shadowed) - len(failed)
 
 
 @given(TALLIES, st.integers(0, 30))
@@ -83,7 +87,7 @@ def test_order_of_records_changes_nothing(tallies: list[Tally]) -> None:
     assert json.dumps(count(tallies[::-1]).to_json()["groups"]) == json.dumps(count(tallies).to_json()["groups"])
 
 
-@pytest.mark.parametrize(("latency_ms", "expected"), [(0, 0), (0.99, 0), (1, 1), (9.99, 5), (10, 6), (10_000, 24)])
+@pytest.mark.parametrize(("latency_ms", "expected"), [(0, 0), (0.99, 5), (1, 6), (9.99, 10), (10, 11), (10_000, 29)])
 def test_latency_falls_into_its_bin(latency_ms: float, expected: int) -> None:
     counters = count([Tally("t", outcome="approve", latency_ms=latency_ms)])
     (group,) = counters.groups.values()
