@@ -108,10 +108,13 @@ class Table:
             raise ReadFailed(_describe(answer))
         return Read(decode_entity(msgspec.json.decode(answer.body)), answer.headers["ETag"])
 
-    async def read_partition(self, partition: str, timeout_s: float) -> list[Read]:
-        """Every entity of a partition, by row key; none where there is no table. Raises ReadFailed."""
+    async def read_partition(self, partition: str, timeout_s: float, rows: tuple[str, str] | None = None) -> list[Read]:
+        """Every entity of a partition, by row key; none where there is no table. `rows` are the first and the last
+        row key of interest. Raises ReadFailed."""
         found: list[Read] = []
         condition = f"PartitionKey eq '{_escape(partition)}'"
+        if rows is not None:
+            condition += f" and RowKey ge '{_escape(rows[0])}' and RowKey le '{_escape(rows[1])}'"
         query = f"?$filter={quote(condition)}"
         following = ""
         while True:
@@ -121,8 +124,8 @@ class Table:
                 return found
             if answer.status != 200:
                 raise ReadFailed(_describe(answer))
-            rows = msgspec.json.decode(answer.body)["value"]
-            found += [Read(decode_entity(row), row["odata.etag"]) for row in rows]
+            entities = msgspec.json.decode(answer.body)["value"]
+            found += [Read(decode_entity(entity), entity["odata.etag"]) for entity in entities]
             following = _following(answer)
             if not following:
                 return found

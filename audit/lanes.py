@@ -24,7 +24,7 @@ from uuid import UUID
 from audit.canonical import canonical_json, read_canonical
 from audit.counters import Counters, Tally
 from audit.records import Record
-from audit.windows import Window
+from audit.windows import DAY_S, Window
 
 MAX_RECORDS = 98
 MAX_TRANSACTION_BYTES = 3 * 2**20
@@ -185,6 +185,13 @@ def read_counters(entity: Mapping[str, Any]) -> Counters:
     """The counters of a minute's row."""
     text = "".join(entity[f"counters_{piece}"] for piece in range(int(entity["pieces"])))
     return Counters.from_json(json.loads(text))
+
+
+def minute_started_s(window: Window, row_key: str) -> int:
+    """The Unix time at which a minute's row begins; a lane's last minutes may lie after its window."""
+    hours, minutes = int(row_key[-4:-2]), int(row_key[-2:])
+    after_s = (hours * 3600 + minutes * 60 - window.start_s) % DAY_S
+    return window.start_s + after_s
 
 
 def _record_entity(partition: str, batch: int, packed: Packed) -> Entity:
