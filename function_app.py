@@ -21,6 +21,7 @@ from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
+from adapters.tables_counters import TablesCounters
 from adapters.tables_lane import WriteLimits
 from adapters.tables_ledger import TablesLedger
 from adapters.tables_releases import TablesReleases
@@ -61,6 +62,7 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         ledger=TablesLedger(
             storage, clock, settings.window_s, WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit)
         ),
+        counters=TablesCounters(storage, clock, settings.window_s),
         reservations=TablesReservations(storage),
         store=TablesReleases(storage),
         clock=clock,

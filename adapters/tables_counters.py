@@ -6,7 +6,6 @@ Only the counters' rows are read, never the records: the cost is one query a lan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from datetime import datetime
 
 from adapters.azure_storage import AzureStorage
@@ -15,12 +14,11 @@ from adapters.tables_ledger import LEDGER_TABLE, WINDOWS_TABLE
 from adapters.tables_rest import Table
 from audit.counters import Counters
 from audit.lanes import MINUTE_PREFIX, minute_started_s, partition_of, read_counters
-from audit.windows import Window, window_of
+from audit.windows import Window, parse_window, window_of
 from flows.ports import Clock
 
 CONCURRENT_READS = 16
 MINUTE_S = 60
-GRACE_WINDOWS = 1  # a lane goes on for a while after its window
 
 
 class TablesCounters:
@@ -37,27 +35,22 @@ class TablesCounters:
     async def read(self, since: datetime) -> Counters:
         """The counters of everything committed from the minute of `since` on. Raises StorageFailed."""
         since_s = int(since.timestamp()) // MINUTE_S * MINUTE_S
-        windows = list(self._windows_since(since_s))
-        lanes = await asyncio.gather(*(self._read_lanes(window) for window in windows))
-        reads = [
-            self._read_lane(window, lane, since_s)
-            for window, found in zip(windows, lanes, strict=True)
-            for lane in found
-        ]
         total = Counters()
-        for counters in await asyncio.gather(*reads):
+        lanes = await self._read_lanes(since_s)
+        for counters in await asyncio.gather(*(self._read_lane(window, lane, since_s) for window, lane in lanes)):
             total.merge(counters)
         return total
 
-    def _windows_since(self, since_s: int) -> Iterable[Window]:
-        first = window_of(since_s * 1000, self._window_s).start_s - GRACE_WINDOWS * self._window_s
-        last = window_of(int(self._clock.now().timestamp() * 1000), self._window_s).start_s
-        return (Window(start_s, self._window_s) for start_s in range(first, last + 1, self._window_s))
-
-    async def _read_lanes(self, window: Window) -> list[int]:
-        async with self._slots:
-            rows = await ask(lambda timeout_s: self._windows.read_partition(window.name, timeout_s), self._limits)
-        return [int(row.entity["RowKey"], 16) for row in rows]
+    async def _read_lanes(self, since_s: int) -> list[tuple[Window, int]]:
+        """Every lane registered in a window that may hold such minutes."""
+        first = window_of((since_s - self._window_s) * 1000, self._window_s)  # its lanes may still be written to
+        last = window_of(int(self._clock.now().timestamp() * 1000), self._window_s)
+        rows = await ask(
+            lambda timeout_s: self._windows.read_partitions(first.name, last.name, timeout_s), self._limits
+        )
+        return [
+            (parse_window(row.entity["PartitionKey"], self._window_s), int(row.entity["RowKey"], 16)) for row in rows
+        ]
 
     async def _read_lane(self, window: Window, lane: int, since_s: int) -> Counters:
         partition, total = partition_of(lane, window), Counters()

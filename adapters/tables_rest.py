@@ -111,10 +111,18 @@ class Table:
     async def read_partition(self, partition: str, timeout_s: float, rows: tuple[str, str] | None = None) -> list[Read]:
         """Every entity of a partition, by row key; none where there is no table. `rows` are the first and the last
         row key of interest. Raises ReadFailed."""
-        found: list[Read] = []
         condition = f"PartitionKey eq '{_escape(partition)}'"
         if rows is not None:
             condition += f" and RowKey ge '{_escape(rows[0])}' and RowKey le '{_escape(rows[1])}'"
+        return await self._query(condition, timeout_s)
+
+    async def read_partitions(self, first: str, last: str, timeout_s: float) -> list[Read]:
+        """Every entity of the partitions from `first` to `last`, in order. Raises ReadFailed."""
+        condition = f"PartitionKey ge '{_escape(first)}' and PartitionKey le '{_escape(last)}'"
+        return await self._query(condition, timeout_s)
+
+    async def _query(self, condition: str, timeout_s: float) -> list[Read]:
+        found: list[Read] = []
         query = f"?$filter={quote(condition)}"
         following = ""
         while True:

@@ -25,6 +25,12 @@ class Window:
         return datetime.fromtimestamp(self.start_s, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
+def parse_window(name: str, length_s: int) -> Window:
+    """The window of a name."""
+    started = datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return Window(int(started.timestamp()), length_s)
+
+
 def window_of(unix_ms: int, length_s: int) -> Window:
     """The window that holds a time. `length_s` divides the day."""
     if length_s <= 0 or DAY_S % length_s:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import datetime
 
 import azure.functions as func
 
@@ -15,6 +16,7 @@ from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
+from audit.counters import Counters
 from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
 from flows.admit_deal import Residency
 from flows.compose_service import build_service
@@ -39,17 +41,26 @@ class NoDocuments:
         return None
 
 
+class NoCounters:
+    """Nothing is counted: no benchmark over a ledger in memory reads metrics."""
+
+    async def read(self, since: datetime) -> Counters:
+        return Counters()
+
+
 def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = None) -> tuple[Service, Settings]:
     """The service as settings say, but for its storage; `ledger` stands for the one in memory."""
     settings = read_settings({**environ, "VOUCH_STORAGE_CONNECTION": STORAGE})
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
+    ledger = ledger or MemoryLedger()
     service = build_service(
         residency=Residency(regions[settings.region], regions),
         default_model=settings.default_model,
         initial_releases=settings.initial_releases,
         models=FolderModels(settings.models_folder),
         policies=FolderPolicies(settings.policies_folder),
-        ledger=ledger or MemoryLedger(),
+        ledger=ledger,
+        counters=NoCounters(),
         reservations=MemoryReservations(),
         store=MemoryReleases(),
         clock=SystemClock(),

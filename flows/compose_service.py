@@ -9,8 +9,9 @@ from flows.change_release import ChangeRelease, ReadRelease
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.idempotency import Idempotency
-from flows.ports import Clock, Entropy, Ledger, Models, Policies, ReleaseStore, Reservations
+from flows.ports import Clock, CounterLog, Entropy, Ledger, Models, Policies, ReleaseStore, Reservations
 from flows.read_decision import ReadDecision
+from flows.read_metrics import ReadMetrics
 from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
 from flows.record_review import RecordReview
@@ -28,6 +29,7 @@ def build_service(
     models: Models,
     policies: Policies,
     ledger: Ledger,
+    counters: CounterLog,
     reservations: Reservations,
     store: ReleaseStore,
     clock: Clock,
@@ -40,6 +42,7 @@ def build_service(
     idempotency = Idempotency(reservations, ledger, clock, secret, lease_s)
     releases = CurrentReleases(store, clock, initial_releases)
     write = WriteRecord(region, ledger, idempotency, clock, entropy)
+    read_release = ReadRelease(store)
     terms = FindTerms(models, policies, releases)
     return Service(
         region=region,
@@ -52,7 +55,8 @@ def build_service(
         read_decision=ReadDecision(ledger, reservations, write),
         record_label=RecordLabel(ledger, idempotency, write),
         record_review=RecordReview(ledger, idempotency, write),
-        read_release=ReadRelease(store),
+        read_release=read_release,
+        read_metrics=ReadMetrics(read_release, counters),
         change_release=ChangeRelease(store, models, policies, releases, write, clock),
         record_rejection=RecordRejection(write),
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from audit.counters import Counters
 from audit.records import Record
 from scoring.model import Model
 from scoring.policy import Policy
@@ -38,6 +39,13 @@ class Ledger(Protocol):
 
     async def find(self, record_id: UUID) -> Mapping[str, object] | None:
         """The recorded event, or None. Raises StorageFailed."""
+
+
+class CounterLog(Protocol):
+    """What the ledger has counted."""
+
+    async def read(self, since: datetime) -> Counters:
+        """The counters of everything committed from the minute of `since` on. Raises StorageFailed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
 from flows.read_decision import ReadDecision
+from flows.read_metrics import ReadMetrics
 from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
 from flows.record_review import RecordReview
@@ -31,6 +32,7 @@ class Service:
     record_label: RecordLabel
     record_review: RecordReview
     read_release: ReadRelease
+    read_metrics: ReadMetrics
     change_release: ChangeRelease
     record_rejection: RecordRejection
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)

@@ -24,7 +24,7 @@ from flows.errors import Unauthenticated
 from flows.regions import Region
 from flows.service import Service
 from scoring.release import Release, Target
-from tests.fakes import MemoryLedger, MemoryReleases, MemoryReservations
+from tests.fakes import MemoryCounters, MemoryLedger, MemoryReleases, MemoryReservations
 from triggers.decisions import decisions_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
@@ -87,6 +87,7 @@ class Desk:
             models=load_models(),
             policies=FolderPolicies(ROOT / "policies"),
             ledger=self.ledger,
+            counters=MemoryCounters(self.ledger),
             reservations=self.reservations,
             store=self.store,
             clock=SystemClock(),

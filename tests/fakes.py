@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
 from flows.ports import Reservation
@@ -74,6 +75,22 @@ class MemoryLedger:
 
     def events(self, kind: str) -> list[Mapping[str, Any]]:
         return [record.event for record in self.records.values() if record.event["type"] == kind]
+
+
+@dataclass
+class MemoryCounters:
+    """What the records of a ledger in memory add up to, whenever they were written."""
+
+    ledger: MemoryLedger
+    failure: StorageFailed | None = None
+
+    async def read(self, since: datetime) -> Counters:
+        if self.failure is not None:
+            raise self.failure
+        counters = Counters()
+        for record in self.ledger.records.values():
+            counters.add(record.tally)
+        return counters
 
 
 @dataclass

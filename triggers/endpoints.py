@@ -90,6 +90,11 @@ CHANGE_RELEASE = Endpoint(
     (*CHANGING, "invalid-parameter", "precondition-required", "version-withdrawn", "rollout-ended",
      "rollout-under-way"),
 )  # fmt: skip
+READ_METRICS = Endpoint(
+    "release_metrics", ("GET",), "api/v1/releases/{model}/metrics", "What the ledger counted for a release",
+    _roles("control", "operator", "auditor"), response=schemas.Metrics,
+    problems=(*AUTHENTICATED, "not-found", "ledger-unavailable", "invalid-parameter"),
+)  # fmt: skip
 RENEW_RELEASE = Endpoint(
     "release_renew", ("POST",), "api/v1/releases/{model}:renew", "Lengthen the lease of an open rollout",
     _roles("control"), schemas.ReleaseRenewal, SMALL_BYTES, schemas.Release, CHANGING,
@@ -172,7 +177,7 @@ UNMATCHED = Endpoint(
 
 ENDPOINTS: Sequence[Endpoint] = (
     SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
-    RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
+    READ_METRICS, RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
     UNMATCHED,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import datetime
 
 import azure.functions as func
 
 from flows import release_changes
+from flows.read_metrics import Span
 from flows.release_changes import Closing, Renewal, release_data
 from scoring.release import Release, Target
 from triggers import schemas
@@ -15,6 +18,7 @@ from triggers.edge import Edge, Exchange, Reply
 from triggers.endpoints import (
     CHANGE_RELEASE,
     CLOSE_RELEASE,
+    READ_METRICS,
     READ_RELEASE,
     RENEW_RELEASE,
     UNHOLD,
@@ -24,6 +28,7 @@ from triggers.endpoints import (
 from triggers.problems import InvalidParameter, PreconditionRequired
 from triggers.typed_bodies import read_typed
 
+_GENERATION = re.compile(r"[0-9]{1,18}\Z")
 _ETAG = re.compile(r'"?([0-9]{1,18})"?\Z')
 
 
@@ -76,8 +81,12 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
         change = service.change_release.unhold
         return _reply(await change(exchange.call, exchange.param("model"), given.reason, _change_id(exchange, given)))
 
+    async def metrics(exchange: Exchange) -> Reply:
+        return Reply(await service.read_metrics(exchange.param("model"), _read_span(exchange)))
+
     answers = {
         READ_RELEASE: read,
+        READ_METRICS: metrics,
         CHANGE_RELEASE: change,
         RENEW_RELEASE: renew,
         CLOSE_RELEASE: close,
@@ -113,6 +122,32 @@ def _change(given: schemas.ReleaseChange) -> release_changes.ReleaseChange:
         valid_until=given.valid_until,
         reason=given.reason,
     )
+
+
+def _read_span(exchange: Exchange) -> Span:
+    given = exchange.request.params
+    since = _read_time(given.get("since", ""))
+    first = _read_generation(given, "generation", 1)
+    return Span(since, first, _read_generation(given, "step_generation", first))
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InvalidParameter("since", "must be a time such as 2026-11-23T21:00:00Z")
+    return time
+
+
+def _read_generation(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if not _GENERATION.match(text):
+        raise InvalidParameter(name, "must be a generation, a whole number")
+    return int(text)
 
 
 def _read_if_match(value: str | None) -> int:

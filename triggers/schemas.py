@@ -197,6 +197,28 @@ class Release(Struct):
     ended_rollout: str
 
 
+class Counts(Struct):
+    """`errors` are deals it was asked about and could not judge; histograms are lists of `[bin, count]`."""
+
+    decisions: int
+    errors: int
+    outcomes: dict[str, int]
+    latency: list[tuple[int, int]]
+    risk: list[tuple[int, int]]
+
+
+class Metrics(Struct):
+    """`flips` are `[stable's outcome, the candidate's, count]`, the latter empty where the candidate failed."""
+
+    model: str
+    generation: int
+    since: datetime
+    stable: Counts
+    candidate: Counts
+    flips: list[tuple[str, str, int]]
+    latency_bounds_ms: list[float]
+
+
 class ReleaseRenewal(Struct, forbid_unknown_fields=True):
     """The lease of the rollout that is open at this generation is to last until then."""
 

@@ -37,6 +37,7 @@ TABLE = {
     "models_read": set(ROLES),
     "release_read": {"operator", "approver", "auditor", "breakglass", "control"},
     "release_change": {"operator", "breakglass", "control"},
+    "release_metrics": {"control", "operator", "auditor"},
     "release_renew": {"control"},
     "release_close": {"control"},
     "release_withdraw": {"control", "operator"},
@@ -66,6 +67,7 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     if endpoint.name == "release_renew":
         desk.store.rows["deal-fraud"] = OPENED
     path = f"/{endpoint.route.strip('/').format(**values)}"
+    path += "?since=2026-11-23T21:00:00Z" if endpoint.name == "release_metrics" else ""
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
     response = await desk.send(endpoint.methods[0], path, BODIES.get(endpoint.name), roles, headers)
     return response.status_code

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.windows import Window, window_of
+from audit.windows import Window, parse_window, window_of
 
 LAST_MS = int(datetime(2026, 11, 23, 20, 59, 59, 999_000, UTC).timestamp() * 1000)
 LENGTHS = st.sampled_from([1, 60, 300, 3600, 86_400])
@@ -20,6 +20,12 @@ def test_window_of_a_time_holds_it(unix_ms: int, length_s: int) -> None:
     assert window.start_s * 1000 <= unix_ms < window.end_s * 1000
     assert window.end_s - window.start_s == length_s
     assert window.start_s % length_s == 0
+
+
+@given(st.integers(0, 2**42), LENGTHS)
+def test_window_is_found_again_by_its_name(unix_ms: int, length_s: int) -> None:
+    window = window_of(unix_ms, length_s)
+    assert parse_window(window.name, length_s) == window
 
 
 def test_window_is_named_by_its_start_in_utc() -> None:
