@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from audit.counters import Counters
@@ -81,6 +81,57 @@ class ReleaseStore(Protocol):
 
     async def replace(self, release: Release, expected_generation: int) -> None:
         """Change the row. Raises Superseded where its generation is another, or StorageFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as it was read; `etag` says which of its versions."""
+
+    key: str
+    document: Mapping[str, Any]
+    etag: str
+
+
+class Rows(Protocol):
+    """Small JSON documents by partition and key, changed only by who has seen the newest."""
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        """The row, or None where storage says that there is none. Raises StorageFailed."""
+
+    async def list(self, partition: str) -> list[Row]:
+        """Every row of a partition, by key. Raises StorageFailed."""
+
+    async def insert(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        """Insert-only. Raises Superseded where a row stands, or StorageFailed."""
+
+    async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
+        """Replace the row as it was read. Raises Superseded where it has changed since, or StorageFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionAnswer:
+    """What another region answered: status and decoded JSON body."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class RegionUnreachable(Exception):
+    """No whole answer came from a region; what was asked may have been done. Never shown."""
+
+
+class RegionCalls(Protocol):
+    """The other regions' HTTPS endpoints, called with this app's own identity."""
+
+    async def __call__(
+        self,
+        region: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RegionAnswer:
+        """Ask once. `path` starts with a slash. Raises RegionUnreachable."""
 
 
 class Documents(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from uuid import UUID, uuid4
 from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
-from flows.ports import Reservation
+from flows.ports import Reservation, Row
 from scoring.faults import Fault
 from scoring.features import EncodedRow, Feature, Kind
 from scoring.policy import Policy
@@ -142,6 +143,43 @@ class MemoryReleases:
         if self.rows[release.model].generation != expected_generation:
             raise Superseded
         self.rows[release.model] = release
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@dataclass
+class MemoryRows:
+    """Documents in memory; `failure` is raised by every call while it is set."""
+
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    failure: StorageFailed | None = None
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        self._fail()
+        return self.rows.get((partition, key))
+
+    async def list(self, partition: str) -> list[Row]:
+        self._fail()
+        return [row for (standing, _), row in sorted(self.rows.items()) if standing == partition]
+
+    async def insert(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        self._fail()
+        if (partition, key) in self.rows:
+            raise Superseded
+        self._put(partition, key, document)
+
+    async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
+        self._fail()
+        standing = self.rows.get((partition, row.key))
+        if standing is None or standing.etag != row.etag:
+            raise Superseded
+        self._put(partition, row.key, document)
+
+    def _put(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        copied = json.loads(json.dumps(document))
+        self.rows[partition, key] = Row(key, copied, str(uuid4()))
 
     def _fail(self) -> None:
         if self.failure is not None:
