@@ -1,7 +1,8 @@
 """Small JSON documents on Azure Tables, changed only by who has seen the newest: rollouts and desired states.
 
-Each write carries an id of its own, so that a write whose answer was lost is known again by what stands. Documents are kept
-as ASCII, because Azurite breaks characters that fall on the border of two packets. The table is created on first need.
+Each write carries an id of its own, so that a write whose answer was lost is known again by what stands. Documents
+are kept as ASCII, because Azurite breaks characters that fall on the border of two packets. The table is created on
+first need.
 """
 
 from __future__ import annotations

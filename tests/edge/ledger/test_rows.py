@@ -14,7 +14,7 @@ from flows.errors import StorageFailed, Superseded
 from flows.ports import Row
 from tests.edge.ledger.proxy import Fault, Proxy, first
 
-LARGE = {"text": "ä" * 100_000}
+LARGE = {"text": "ä" * 30_000}
 
 
 @pytest.fixture
