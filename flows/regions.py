@@ -12,7 +12,8 @@ class InvalidRegions(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One region. `residencies` are the ISO 3166-1 alpha-2 countries whose deals it may score."""
+    """One region. `residencies` are the ISO 3166-1 alpha-2 countries whose deals it may score; `audience` is that of
+    its tokens."""
 
     name: str
     jurisdiction: str
@@ -21,6 +22,7 @@ class Region:
     pair: str | None = None
     witness: str | None = None
     control: bool = False
+    audience: str = ""
 
 
 def parse_regions(document: object) -> Mapping[str, Region]:
@@ -38,7 +40,7 @@ def parse_regions(document: object) -> Mapping[str, Region]:
 def _parse_region(name: str, entry: object) -> Region:
     if not isinstance(entry, dict):
         raise InvalidRegions(f"{name}: must be an object")
-    known = {"jurisdiction", "residencies", "base_url", "pair", "witness", "control"}
+    known = {"jurisdiction", "residencies", "base_url", "pair", "witness", "control", "audience"}
     unknown = sorted(entry.keys() - known)
     if unknown:
         raise InvalidRegions(f"{name}: unknown field {unknown[0]}")
@@ -56,6 +58,7 @@ def _parse_region(name: str, entry: object) -> Region:
         pair=entry.get("pair"),
         witness=entry.get("witness"),
         control=entry.get("control") is True,
+        audience=str(entry.get("audience") or f"api://vouch-{name}"),
     )
 
 

@@ -1,0 +1,178 @@
+"""What the control region asks of a region on behalf of a rollout, one HTTPS call each.
+
+Every step is safe to ask twice, and comes to nothing when it is late: changes name the generation they expect and a
+`change_id`, and a region in which the rollout was closed refuses them. What goes wrong is an answer like any other:
+
+    unreachable   no whole answer came: ask again
+    failed        the region is not well: ask again, but it is a failure to measure
+    superseded    somebody else changed the release, or the rollout was closed: it ends here
+    refused       the region will never say otherwise: the version can't be served, a hold stands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flows.ports import RegionCalls, RegionUnreachable
+
+UNREACHABLE, FAILED, SUPERSEDED, REFUSED = "unreachable", "failed", "superseded", "refused"
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StepFault(Exception):
+    """Why a step was not done: its kind, and a sentence."""
+
+    kind: str
+    detail: str
+
+    def to_json(self) -> dict[str, dict[str, str]]:
+        return {"fault": {"kind": self.kind, "detail": self.detail}}
+
+
+class RegionSteps:
+    """Each step answers a document, or one with a `fault`; none raises for what a region does."""
+
+    def __init__(self, call: RegionCalls) -> None:
+        self._call = call
+
+    async def open_rollout(self, order: Document) -> Document:
+        """Mark the release as under this rollout. Answers {generation, stable}: what stands, and what to go back to."""
+
+        async def step() -> Document:
+            region, path = order["region"], _release_path(order)
+            present = await self._ask(region, "GET", path)
+            if present["rollout_id"] != order["rollout_id"]:
+                change = _change(order, present["stable"], None, 0, 0.0)
+                headers = {"If-Match": f'"{present["generation"]}"'}
+                present = await self._ask(region, "PUT", path, change, headers)
+            return {"generation": present["generation"], "stable": present["stable"]}
+
+        return await _as_value(step())
+
+    async def pull_version(self, order: Document) -> Document:
+        """Have the region fetch, verify, keep and warm up what is to be served. Answers {digest}."""
+
+        async def step() -> Document:
+            region, target = order["region"], order["target"]
+            name, version = target["policy"].split("/", 1)
+            if order.get("policy_digest"):
+                path = f"/api/v1/policies/{_part(name)}/versions/{_part(version)}:pull"
+                await self._ask(region, "POST", path, {"digest": order["policy_digest"]})
+            path = f"/api/v1/models/{_part(order['model'])}/versions/{_part(target['version'])}:pull"
+            answer = await self._ask(region, "POST", path, {"digest": order["digest"]})
+            return {"digest": answer["digest"]}
+
+        return await _as_value(step())
+
+    async def set_release(self, order: Document) -> Document:
+        """Serve what the step says. Answers {generation}."""
+
+        async def step() -> Document:
+            change = _change(order, order["stable"], order["candidate"], order["weight"], order["shadow_share"])
+            headers = {"If-Match": f'"{order["generation"]}"'}
+            answer = await self._ask(order["region"], "PUT", _release_path(order), change, headers)
+            return {"generation": answer["generation"]}
+
+        return await _as_value(step())
+
+    async def watch_region(self, order: Document) -> Document:
+        """Lengthen the lease and read the metrics. Answers {reading}."""
+
+        async def step() -> Document:
+            region, path = order["region"], _release_path(order)
+            renewal = {name: order[name] for name in ("rollout_id", "generation", "valid_until")}
+            await self._ask(region, "POST", f"{path}:renew", renewal)
+            span = {
+                "since": order["since"],
+                "generation": order["first_generation"],
+                "step_generation": order["step_generation"],
+            }
+            return {"reading": await self._ask(region, "GET", f"{path}/metrics?{urlencode(span)}")}
+
+        return await _as_value(step())
+
+    async def run_synthetic(self, order: Document) -> Document:
+        """Score the golden set of the version. Answers {reading}."""
+
+        async def step() -> Document:
+            path = f"/api/v1/models/{_part(order['model'])}/versions/{_part(order['target']['version'])}:synthetic"
+            return {"reading": await self._ask(order["region"], "POST", path, {"policy": order["target"]["policy"]})}
+
+        return await _as_value(step())
+
+    async def close_rollout(self, order: Document) -> Document:
+        """End the rollout in the region and go back to `stable` (None: keep what it promoted). Answers {generation}."""
+
+        async def step() -> Document:
+            closing = {name: order[name] for name in ("rollout_id", "stable", "reason", "change_id")}
+            answer = await self._ask(order["region"], "POST", f"{_release_path(order)}:close", closing)
+            if order["stable"] is not None and answer["stable"] != order["stable"]:
+                raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {answer['hold'] or 'changed since'}")
+            return {"generation": answer["generation"]}
+
+        return await _as_value(step())
+
+    async def _ask(
+        self,
+        region: str,
+        method: str,
+        path: str,
+        body: Document | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Document:
+        """The body of a success. Raises StepFault."""
+        try:
+            answer = await self._call(region, method, path, body, headers)
+        except RegionUnreachable as error:
+            raise StepFault(UNREACHABLE, str(error)) from error
+        if answer.status < 300:
+            return answer.body
+        raise StepFault(_kind_of(answer.status, answer.body), _describe(answer.status, answer.body))
+
+
+async def _as_value(step: Any) -> Document:
+    try:
+        answer: Document = await step
+    except StepFault as fault:
+        return fault.to_json()
+    return answer
+
+
+def _kind_of(status: int, body: Document) -> str:
+    if status >= 500 or status in {401, 408, 429}:  # 401: the region may not have the issuer's newest keys yet
+        return FAILED
+    slug = str(body.get("type", "")).rpartition(":")[2]
+    return SUPERSEDED if status == 412 or slug == "rollout-ended" else REFUSED
+
+
+def _describe(status: int, body: Document) -> str:
+    """The region's own sentence, as its problem says it."""
+    faults = "; ".join(f"{fault.get('pointer')}: {fault.get('detail')}" for fault in body.get("errors", ()))
+    return f"{status} {body.get('title', '')}: {faults or body.get('detail', '')}"[:400]
+
+
+def _change(
+    order: Document, stable: Document, candidate: Document | None, weight: int, shadow_share: float
+) -> dict[str, Any]:
+    return {
+        "stable": stable,
+        "candidate": candidate,
+        "weight": weight,
+        "shadow_share": shadow_share,
+        "rollout_id": order["rollout_id"],
+        "valid_until": order["valid_until"],
+        "reason": order["reason"],
+        "change_id": order["change_id"],
+    }
+
+
+def _release_path(order: Document) -> str:
+    return f"/api/v1/releases/{_part(order['model'])}"
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
