@@ -1,0 +1,1 @@
+"""The rules of rollouts, pure: plans, verdicts, gates, phases and what to do next."""
