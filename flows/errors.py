@@ -115,6 +115,22 @@ class RolloutUnderWay(VouchError):
         self.rollout_id = rollout_id
 
 
+class RolloutOver(VouchError):
+    """A rollout that has come to its end takes no orders."""
+
+
+class NotCounted(VouchError):
+    """An approval or a promotion that does not count, and why."""
+
+
+class NotControl(VouchError):
+    """Rollouts are driven from the control region; `url` is its base URL."""
+
+    def __init__(self, region: str, url: str) -> None:
+        super().__init__(f"rollouts are driven from {region}, {url}")
+        self.url = url
+
+
 class NothingToReturnTo(VouchError):
     """A version can't be withdrawn because nothing else could be served."""
 

@@ -160,6 +160,16 @@ class Policies(Protocol):
         """A policy by `name/version`."""
 
 
+class Versions(Protocol):
+    """Which versions there are, here or in the registry, and their digests."""
+
+    async def model_digest(self, name: str, version: str) -> str | None:
+        """`sha256:<hex>`, or None where there is no such version. Raises StorageFailed."""
+
+    async def policy_digest(self, policy: str) -> str | None:
+        """Of a policy by `name/version`; None where there is none. Raises StorageFailed."""
+
+
 class Entropy(Protocol):
     def token_hex(self, size: int) -> str:
         """`size` random bytes as hex."""

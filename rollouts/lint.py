@@ -69,6 +69,16 @@ def lint_plan(document: object, fleet: Fleet) -> tuple[Plan | None, list[Fault]]
     return (None, linter.faults) if linter.faults else (plan, [])
 
 
+def read_plan(document: object) -> Plan:
+    """A plan that was linted before, as `plan_data` wrote it. Raises ValueError where it is none."""
+    waves = document.get("waves", ()) if isinstance(document, Mapping) else ()
+    regions = tuple(region for wave in waves for region in wave)
+    plan, faults = lint_plan(document, Fleet(regions, {}, next(iter(regions), "")))
+    if plan is None:
+        raise ValueError(f"no plan: {faults[0].pointer} {faults[0].detail}")
+    return plan
+
+
 class _Linter:
     """Reads one document and gathers its faults; what is faulty reads as its default."""
 

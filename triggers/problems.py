@@ -147,6 +147,9 @@ KINDS: Mapping[type[VouchError], Kind] = {
         "A rollout of this model is under way",
         "{error}; abort it first, or wait for its end.",
     ),
+    errors.RolloutOver: Kind(409, "rollout-over", "The rollout has ended", "{error}; start another one."),
+    errors.NotCounted: Kind(409, "not-counted", "That does not count", "Nothing was changed: {error}."),
+    errors.NotControl: Kind(421, "not-control", "This is not the control region", "Ask there: {error}."),
     errors.NothingToReturnTo: Kind(
         409, "nothing-to-return-to", "No other version can be served", "{error}. Release another version first."
     ),

@@ -1,0 +1,191 @@
+"""What the control region knows of its rollouts: documents that are added to, never a second truth.
+
+    rollouts / <id>                   the order: plan, starter, what is to be served
+    rollouts / !active-<model>        which rollout of a model is under way, so that there is one at a time
+    desired  / <model>                what every region is to serve when no rollout is under way
+    <id>     / orders                 what people have said: approvals, pause, abort; told once, read often
+    <id>     / shown-<source>         where the rollout stands, and each region: the newest of its kind
+    <id>     / event-<source>-<seq>   the timeline, insert-only
+    notices  / <id>-<source>-<seq>    what somebody is to be told, until it was
+
+Transitions are written by activities that may run twice or late: names are made of the rollout, the source and a
+number that the orchestration counts, so that the second time changes nothing and a late one never shows the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from audit.records import RecordType
+from flows.errors import LedgerUnavailable, RolloutUnderWay, StorageFailed, Superseded
+from flows.ports import Clock, Row, Rows
+from flows.times import format_time
+from flows.write_record import Note, WriteRecord
+
+ROLLOUTS, DESIRED, NOTICES, ORDERS = "rollouts", "desired", "notices", "orders"
+CONTROL_SOURCE = "rollout"
+TRIES = 5
+Document = Mapping[str, Any]
+
+
+class RolloutLog:
+    """Every method raises LedgerUnavailable where storage fails."""
+
+    def __init__(self, rows: Rows, write: WriteRecord, clock: Clock) -> None:
+        self._rows = rows
+        self._write = write
+        self._clock = clock
+
+    async def create(self, order: Document) -> None:
+        """Begin a rollout, unless another of its model is under way. Raises RolloutUnderWay."""
+        await self._take_model(order["model"], order["id"])
+        await self._insert(ROLLOUTS, order["id"], order)
+
+    async def read_order(self, rollout_id: str) -> Document | None:
+        row = await self._read(ROLLOUTS, rollout_id)
+        return row.document if row else None
+
+    async def list_orders(self) -> list[Document]:
+        """Every rollout there was, the newest first."""
+        found = [row.document for row in await self._list(ROLLOUTS) if not row.key.startswith("!")]
+        return sorted(found, key=lambda order: str(order["started_at"]), reverse=True)
+
+    async def active(self) -> dict[str, str]:
+        """The rollouts that are under way, by model."""
+        rows = [row for row in await self._list(ROLLOUTS) if row.key.startswith("!active-")]
+        return {
+            row.key.removeprefix("!active-"): row.document["rollout_id"] for row in rows if row.document["rollout_id"]
+        }
+
+    async def end(self, model: str, rollout_id: str) -> None:
+        """Let the next rollout of the model begin."""
+
+        def ended(document: Document | None) -> Document | None:
+            return {"rollout_id": ""} if document and document["rollout_id"] == rollout_id else None
+
+        await self._change(ROLLOUTS, f"!active-{model}", ended)
+
+    async def orders(self, rollout_id: str) -> Document:
+        """What people have said of a rollout."""
+        row = await self._read(rollout_id, ORDERS)
+        return row.document if row else {}
+
+    async def give_order(self, rollout_id: str, name: str, said: Document) -> bool:
+        """Say something once; False where it was said before."""
+        key = {name: dict(said)}
+
+        def given(document: Document | None) -> Document | None:
+            return None if document and name in document else {**(document or {}), **key}
+
+        return await self._change(rollout_id, ORDERS, given)
+
+    async def take_order_back(self, rollout_id: str, name: str) -> bool:
+        """Unsay something; False where it was not said."""
+
+        def unsaid(document: Document | None) -> Document | None:
+            left = {key: value for key, value in (document or {}).items() if key != name}
+            return left if document and name in document else None
+
+        return await self._change(rollout_id, ORDERS, unsaid)
+
+    async def note(self, transition: Document) -> None:
+        """Write one transition: its audit record, the timeline, what is shown now, and whom to tell. Safe to repeat."""
+        rollout_id, source, seq = transition["rollout_id"], transition["source"], int(transition["seq"])
+        name = f"{source}-{seq:05}"
+        data = {key: value for key, value in transition.items() if key not in {"shown", "notice"}}
+        await self._write.once(Note(RecordType.ROLLOUT_CHANGED, data, {}), f"rollout-{rollout_id}", name)
+        event = {**data, "at": transition["at"]}
+        await self._insert(rollout_id, f"event-{name}", event)
+        if transition.get("notice"):
+            await self._insert(NOTICES, f"{rollout_id}-{name}", {**event, "notice": transition["notice"], "tries": 0})
+        await self.show(rollout_id, source, seq, transition["shown"])
+
+    async def show(self, rollout_id: str, source: str, seq: int, shown: Document) -> None:
+        """Show where it stands, unless something newer is shown."""
+        document = {**shown, "seq": seq, "seen_at": format_time(self._clock.now())}
+
+        def newer(standing: Document | None) -> Document | None:
+            return None if standing and standing["seq"] > seq else document
+
+        await self._change(rollout_id, f"shown-{source}", newer)
+
+    async def read_shown(self, rollout_id: str) -> dict[str, Document]:
+        """Where the rollout (`rollout`) and each of its regions stand."""
+        rows = [row for row in await self._list(rollout_id) if row.key.startswith("shown-")]
+        return {row.key.removeprefix("shown-"): row.document for row in rows}
+
+    async def read_timeline(self, rollout_id: str) -> list[Document]:
+        """Every transition, oldest first."""
+        rows = [row.document for row in await self._list(rollout_id) if row.key.startswith("event-")]
+        return sorted(rows, key=lambda event: (str(event["at"]), str(event["source"]), int(event["seq"])))
+
+    async def desired(self, model: str) -> Document | None:
+        row = await self._read(DESIRED, model)
+        return row.document if row else None
+
+    async def all_desired(self) -> list[Document]:
+        return [row.document for row in await self._list(DESIRED)]
+
+    async def desire(self, model: str, wanted: Document, rollout_id: str) -> None:
+        """Let this be what every region is to serve: a new generation, once for a rollout or an undo."""
+
+        def changed(standing: Document | None) -> Document | None:
+            if standing and standing["by"] == rollout_id:
+                return None
+            generation = int(standing["generation"]) + 1 if standing else 1
+            previous = standing["target"] if standing else None
+            return {"model": model, "generation": generation, "target": wanted, "previous": previous, "by": rollout_id}
+
+        await self._change(DESIRED, model, changed)
+
+    async def _take_model(self, model: str, rollout_id: str) -> None:
+        standing = ""
+
+        def taken(document: Document | None) -> Document | None:
+            nonlocal standing
+            standing = document["rollout_id"] if document else ""
+            return {"rollout_id": rollout_id} if not standing else None
+
+        await self._change(ROLLOUTS, f"!active-{model}", taken)
+        if standing and standing != rollout_id:
+            raise RolloutUnderWay(standing)
+
+    async def _change(self, partition: str, key: str, change: Callable[[Document | None], Document | None]) -> bool:
+        """Make of a document what `change` says (None: leave it), looking again where another came between."""
+        for _ in range(TRIES):
+            row = await self._read(partition, key)
+            changed = change(row.document if row else None)
+            if changed is None:
+                return False
+            if await self._put(partition, key, row, changed):
+                return True
+        raise LedgerUnavailable(f"{key} is changed by too many at once")
+
+    async def _put(self, partition: str, key: str, row: Row | None, document: Document) -> bool:
+        try:
+            if row is None:
+                await self._rows.insert(partition, key, document)
+            else:
+                await self._rows.replace(partition, row, document)
+        except Superseded:
+            return False
+        except StorageFailed as error:
+            raise LedgerUnavailable("the rollout's documents could not be written") from error
+        return True
+
+    async def _insert(self, partition: str, key: str, document: Document) -> None:
+        """Insert-only; what stands under this name is the same."""
+        await self._put(partition, key, None, document)
+
+    async def _read(self, partition: str, key: str) -> Row | None:
+        try:
+            return await self._rows.read(partition, key)
+        except StorageFailed as error:
+            raise LedgerUnavailable("the rollout's documents could not be read") from error
+
+    async def _list(self, partition: str) -> list[Row]:
+        try:
+            return await self._rows.list(partition)
+        except StorageFailed as error:
+            raise LedgerUnavailable("the rollout's documents could not be read") from error

@@ -1,0 +1,33 @@
+"""The names of orchestrators, activities and events. An unknown activity hangs for ever on the real host: a test holds
+every name used against those registered."""
+
+from __future__ import annotations
+
+ROLLOUT = "rollout"
+REGION_ROLLOUT = "region_rollout"
+PERSISTENT_STEP = "persistent_step"
+ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT, PERSISTENT_STEP)
+
+OPEN_ROLLOUT = "run_open_rollout"
+PULL_VERSION = "run_pull_version"
+SET_RELEASE = "run_set_release"
+WATCH_REGION = "run_watch_region"
+RUN_SYNTHETIC = "run_synthetic_deals"
+CLOSE_ROLLOUT = "run_close_rollout"
+NOTE_TRANSITION = "run_note_transition"
+READ_ORDERS = "run_read_orders"
+FINISH_ROLLOUT = "run_finish_rollout"
+ACTIVITIES = (
+    OPEN_ROLLOUT,
+    PULL_VERSION,
+    SET_RELEASE,
+    WATCH_REGION,
+    RUN_SYNTHETIC,
+    CLOSE_ROLLOUT,
+    NOTE_TRANSITION,
+    READ_ORDERS,
+    FINISH_ROLLOUT,
+)
+
+NUDGE = "nudge"
+"""Raised when somebody has said something: look at the orders now. Nothing is in it."""

@@ -1,0 +1,314 @@
+"""A rollout: every region opened, wave after wave promoted; or, whatever went wrong, every region taken back.
+
+    open all -> [gate -> wave]* -> desired state -> close all              Succeeded
+             \\-> stopped or failed, anywhere -> close all, as they were    RolledBack, or Failed where one is left
+
+Nothing is waited for without looking at the clock and at what people have said. A breach anywhere ends the waiting
+everywhere: the parent goes straight to the regions and closes the rollout there, and the children, which may be in
+the middle of something, meet a closed rollout and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestrations.asking import Answer, Pace, ask_once, ask_until, cancel, fault_of, text_of
+from orchestrations.names import (
+    CLOSE_ROLLOUT,
+    FINISH_ROLLOUT,
+    NOTE_TRANSITION,
+    NUDGE,
+    OPEN_ROLLOUT,
+    PERSISTENT_STEP,
+    READ_ORDERS,
+    REGION_ROLLOUT,
+)
+from orchestrations.region_rollout import PROMOTED
+from rollouts.gates import gate_before, refuse_approval, refuse_promotion
+from rollouts.lint import read_plan
+from rollouts.outcome import judge_rollback
+from rollouts.phases import Event, Phase, next_phase
+from rollouts.plan import OnFailure
+
+SOURCE = "rollout"
+FOR_EVER = timedelta(days=3650)
+Waiting = Generator[Any, Any, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Exception):
+    """The rollout is to be taken back. `event` is `Event.FAILED`, or `Event.STOPPED` where a person said so."""
+
+    event: Event
+    reason: str
+
+
+@dataclass(slots=True)
+class Opened:
+    """A region under the rollout: what it served before, and its newest generation that we know of."""
+
+    stable: Mapping[str, Any]
+    generation: int
+    attempts: int = field(default=0)
+
+
+def rollout(context: Any) -> Generator[Any, Any, Answer]:
+    """Answers {phase, reason}."""
+    run = RolloutRun(context, context.get_input())
+    if (yield from run.is_over()):  # an instance that has ended can be started again under its name
+        return {"phase": "", "reason": "it was over before"}
+    try:
+        yield from run.advance()
+        yield from run.complete()
+    except Stopped as stopped:
+        yield from run.take_back(stopped)
+    return {"phase": run.phase.value, "reason": run.message}
+
+
+class RolloutRun:
+    """The state of a rollout, rebuilt by every replay."""
+
+    def __init__(self, context: Any, order: Mapping[str, Any]) -> None:
+        self._context = context
+        self._order = order
+        self._plan = read_plan(order["plan"])
+        self._pace = Pace(**order["pace"])
+        self._deadline: datetime = context.current_utc_datetime + timedelta(seconds=self._plan.deadline_s)
+        self._opened: dict[str, Opened] = {}
+        self._regions = [region for wave in self._plan.waves for region in wave]
+        self._orders: Mapping[str, Any] = {}
+        self._nudge = context.wait_for_external_event(NUDGE)
+        self._seq = 0
+        self._wave = 0
+        self._gate: str | None = None
+        self.phase = Phase.PENDING
+        self.message = ""
+
+    def is_over(self) -> Generator[Any, Any, bool]:
+        """Whether this rollout came to its end in an earlier life."""
+        order = {"rollout_id": self._order["id"]}
+        until = self._context.current_utc_datetime + FOR_EVER
+        answer = yield from ask_until(self._context, READ_ORDERS, order, self._pace, until)
+        return bool(answer.get("is_over"))
+
+    def advance(self) -> Waiting:
+        """Raises Stopped."""
+        yield from self._tell(Event.STARTED, f"opens {len(self._regions)} regions")
+        yield from self._open()
+        for wave, regions in enumerate(self._plan.waves, start=1):
+            self._wave = wave
+            yield from self._pass_gate(wave)
+            yield from self._tell(Event.ADVANCED, f"wave {wave} of {len(self._plan.waves)}: {', '.join(regions)}")
+            yield from self._run_wave(regions)
+
+    def complete(self) -> Waiting:
+        """Every region is promoted: let this be the desired state, and close the rollout everywhere."""
+        yield from self._finish(Phase.SUCCEEDED, self._order["target"])
+        faults = yield from self._close(dict.fromkeys(self._regions), "promoted everywhere")
+        left = [region for region, fault in faults.items() if fault is not None]
+        note = f"; not closed yet: {', '.join(left)}" if left else ""
+        yield from self._tell(Event.COMPLETED, f"every region serves it{note}", notice="finished")
+
+    def take_back(self, stopped: Stopped) -> Waiting:
+        """Close the rollout everywhere at once; what can't be reached is reported and holds nobody up."""
+        self._gate = None
+        noting = self._transition(stopped.event, stopped.reason, notice="rollback")
+        before = {region: self._opened[region].stable if region in self._opened else None for region in self._regions}
+        faults = yield from self._close(before, stopped.reason, noting)
+        event, message = judge_rollback(faults)
+        phase = next_phase(self.phase, event)
+        yield from self._finish(phase, None)
+        yield from self._tell(event, f"{stopped.reason}; {message}", notice="finished")
+
+    def _open(self) -> Waiting:
+        tasks = {region: self._open_task(region) for region in self._regions}
+        answers = yield from self._wait_for(tasks)
+        for region in self._regions:
+            self._opened[region] = Opened(answers[region]["stable"], answers[region]["generation"])
+
+    def _open_task(self, region: str) -> Any:
+        order = {
+            **self._common(region),
+            "reason": "opened",
+            "valid_until": text_of(self._deadline),
+            "change_id": self._id(region),
+        }
+        return self._step_task(OPEN_ROLLOUT, order, self._deadline)
+
+    def _pass_gate(self, wave: int) -> Waiting:
+        """Wait until somebody else than the starter approves."""
+        gate = gate_before(self._plan, wave)
+        if gate is None:
+            return
+        self._gate = gate
+        yield from self._tell(Event.GATE_REACHED, f"waits for approval of {gate}", notice="approval")
+        until = self._context.current_utc_datetime + timedelta(seconds=self._plan.approval.timeout_s)
+        while not self._is_approved(gate):
+            if self._context.current_utc_datetime >= until:
+                raise Stopped(Event.FAILED, f"nobody approved {gate} in time")
+            yield from self._wait_a_slice([])
+        self._gate = None
+
+    def _is_approved(self, gate: str) -> bool:
+        starter = self._order["starter"]
+        approval, full = self._orders.get(f"approve-{gate}"), self._orders.get("promoteFull")
+        approved = approval is not None and refuse_approval(self._gate, starter, gate, approval["by"]) is None
+        return approved or (full is not None and refuse_promotion(starter, full["by"]) is None)
+
+    def _run_wave(self, regions: Iterable[str]) -> Waiting:
+        left = set(regions)
+        while left:
+            try:
+                yield from self._wait_for({region: self._region_task(region) for region in sorted(left)}, left)
+            except Stopped as stopped:
+                if stopped.event is not Event.FAILED or self._plan.on_failure is not OnFailure.PAUSE or self._is_late:
+                    raise
+                yield from self._wait_for_person(stopped.reason)
+                answers = yield from self._wait_for({region: self._open_task(region) for region in sorted(left)})
+                for region, answer in answers.items():
+                    self._opened[region].generation = answer["generation"]
+
+    def _wait_for_person(self, reason: str) -> Waiting:
+        """The plan says to pause on a failure: somebody resumes, or aborts."""
+        yield from self._tell(Event.PAUSED, f"failed, resume or abort: {reason}", notice="breach")
+        seen = self._orders.get("resume", {}).get("at")
+        while self._orders.get("resume", {}).get("at") == seen:
+            yield from self._wait_a_slice([])
+        yield from self._tell(Event.RESUMED, f"by {self._orders['resume']['by']}")
+
+    def _region_task(self, region: str) -> Any:
+        opened = self._opened[region]
+        opened.attempts += 1
+        order = {
+            **self._common(region),
+            "target": self._target(region),
+            "stable": opened.stable,
+            "generation": opened.generation,
+            "plan": self._order["plan"],
+            "pace": self._order["pace"],
+            "digest": self._order["digest"],
+            "policy_digest": self._order["policy_digest"],
+            "deadline": text_of(self._deadline),
+            "attempt": opened.attempts,
+        }
+        return self._context.call_sub_orchestrator(REGION_ROLLOUT, order, f"{self._id(region)}-{opened.attempts}")
+
+    def _wait_for(
+        self, tasks: Mapping[str, Any], done: set[str] | None = None
+    ) -> Generator[Any, Any, dict[str, Answer]]:
+        """The answer of every region's task; who is done is taken from `done`. Raises Stopped as soon as one failed,
+        somebody said so, or the deadline has passed."""
+        pending, answers = dict(tasks), {}
+        while pending:
+            yield from self._wait_a_slice(list(pending.values()))
+            for region, task in list(pending.items()):
+                if task.is_completed:
+                    answers[region] = self._check(region, task.result)
+                    del pending[region]
+                    if done is not None:
+                        done.discard(region)
+        return answers
+
+    def _check(self, region: str, result: Any) -> Answer:
+        """Raises Stopped where a region's task did not come to its end."""
+        if not isinstance(result, Mapping):
+            raise Stopped(Event.FAILED, f"{region}: failed by a fault of ours; the log says which")
+        fault = fault_of(result)
+        if fault is not None:
+            raise Stopped(Event.FAILED, f"{region}: {fault['detail']}")
+        if result.get("outcome", PROMOTED) != PROMOTED:
+            raise Stopped(Event.FAILED, f"{region}: {result['reason']}")
+        return result
+
+    def _wait_a_slice(self, tasks: list[Any]) -> Waiting:
+        """Until a task is done, somebody nudges, or a slice of time is over; then look. Raises Stopped."""
+        slice_ends = self._context.current_utc_datetime + timedelta(seconds=self._pace.slice_s)
+        timer = self._context.create_timer(slice_ends)
+        won = yield self._context.task_any([*tasks, self._nudge, timer])
+        cancel(timer)
+        if won == self._nudge:
+            self._nudge = self._context.wait_for_external_event(NUDGE)
+        if won == self._nudge or won not in tasks:
+            yield from self._look()
+
+    def _look(self) -> Waiting:
+        """Read what people have said, and the clock. Raises Stopped."""
+        answer = yield from ask_once(
+            self._context, READ_ORDERS, {"rollout_id": self._order["id"]}, self._pace.attempt_s
+        )
+        self._orders = answer.get("orders", self._orders)
+        for name, verb in (("abort", "aborted"), ("reject", "rejected")):
+            if name in self._orders:
+                said = self._orders[name]
+                raise Stopped(Event.STOPPED, f"{verb} by {said['by']}: {said['reason']}")
+        if self._is_late:
+            raise Stopped(Event.FAILED, "the rollout's deadline has passed")
+
+    def _close(
+        self, stables: Mapping[str, Any], reason: str, noting: Mapping[str, Any] | None = None
+    ) -> Generator[Any, Any, dict[str, str | None]]:
+        """Close the rollout in every region at once; what went wrong in each, or None."""
+        until = self._context.current_utc_datetime + timedelta(seconds=self._pace.rollback_s)
+        tasks = []
+        for region, stable in stables.items():
+            order = {
+                **self._common(region),
+                "stable": stable,
+                "reason": reason[:500],
+                "change_id": f"{self._id(region)}/closed",
+            }
+            tasks.append(self._step_task(CLOSE_ROLLOUT, order, until))
+        notes = [self._step_task(NOTE_TRANSITION, noting, until)] if noting else []
+        answers = yield self._context.task_all([*tasks, *notes])
+        faults = (fault_of(answer) for answer in answers)
+        return {region: fault["detail"] if fault else None for region, fault in zip(stables, faults, strict=False)}
+
+    def _finish(self, phase: Phase, target: Mapping[str, Any] | None) -> Waiting:
+        """Let the next rollout begin, and on success let this be the desired state. It has to be written."""
+        order = {"rollout_id": self._order["id"], "model": self._order["model"], "phase": phase.value, "target": target}
+        until = self._context.current_utc_datetime + FOR_EVER
+        yield from ask_until(self._context, FINISH_ROLLOUT, order, self._pace, until)
+
+    def _tell(self, event: Event, message: str, notice: str = "") -> Waiting:
+        noting = self._transition(event, message, notice)
+        until = self._context.current_utc_datetime + timedelta(seconds=self._pace.rollback_s)
+        yield from ask_until(self._context, NOTE_TRANSITION, noting, self._pace, until)
+
+    def _transition(self, event: Event, message: str, notice: str = "") -> dict[str, Any]:
+        """Go to the next phase, and what is to be noted of it."""
+        self.phase, self.message = next_phase(self.phase, event), message
+        self._seq += 1
+        self._context.set_custom_status({"phase": self.phase.value, "wave": self._wave})
+        return {
+            "rollout_id": self._order["id"],
+            "source": SOURCE,
+            "seq": self._seq,
+            "at": text_of(self._context.current_utc_datetime),
+            "what": event.value,
+            "message": message,
+            "shown": {"phase": self.phase.value, "message": message, "wave": self._wave, "gate": self._gate},
+            "notice": notice,
+        }
+
+    def _step_task(self, activity: str, order: Mapping[str, Any], until: datetime) -> Any:
+        given = {"activity": activity, "order": order, "pace": self._order["pace"], "until": text_of(until)}
+        return self._context.call_sub_orchestrator(PERSISTENT_STEP, given)
+
+    def _common(self, region: str) -> dict[str, Any]:
+        return {"rollout_id": self._order["id"], "region": region, "model": self._order["model"]}
+
+    def _target(self, region: str) -> dict[str, Any]:
+        """What a region is to serve: what the plan doesn't name stays."""
+        stable = self._opened[region].stable
+        return {"version": self._plan.version or stable["version"], "policy": self._plan.policy or stable["policy"]}
+
+    def _id(self, region: str) -> str:
+        return f"{self._order['id']}-{region}"
+
+    @property
+    def _is_late(self) -> bool:
+        is_late: bool = self._context.current_utc_datetime >= self._deadline
+        return is_late
