@@ -160,6 +160,15 @@ class Policies(Protocol):
         """A policy by `name/version`."""
 
 
+class NotTaken(Exception):
+    """Whoever was to be told did not take it; the message says why. Never shown."""
+
+
+class Notifier(Protocol):
+    async def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Send once. Raises NotTaken."""
+
+
 class Versions(Protocol):
     """Which versions there are, here or in the registry, and their digests."""
 

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 from flows.ports import RegionCalls, RegionUnreachable
 
 UNREACHABLE, FAILED, SUPERSEDED, REFUSED = "unreachable", "failed", "superseded", "refused"
+WITHDRAWN = "withdrawn"
 Document = Mapping[str, Any]
 
 
@@ -115,6 +116,32 @@ class RegionSteps:
             return {"generation": answer["generation"]}
 
         return await _as_value(step())
+
+    async def reconcile(self, order: Document) -> Document:
+        """Serve the target unless that is what stands. Answers {state, detail}. Raises StepFault."""
+        region, path = order["region"], _release_path(order)
+        present = await self._ask(region, "GET", path)
+        target = {name: order["target"][name] or present["stable"][name] for name in ("version", "policy")}
+        if target["version"] in present["withdrawn"]:
+            return {"state": WITHDRAWN, "detail": f"serves {present['stable']['version']}"}
+        if present["rollout_id"]:
+            closing = {"rollout_id": present["rollout_id"], "stable": target, "reason": order["reason"]}
+            present = await self._ask(region, "POST", f"{path}:close", closing | {"change_id": order["change_id"]})
+            return {"state": "healed", "detail": f"closed rollout {closing['rollout_id']}"}
+        if present["stable"] == target and present["candidate"] is None:
+            return {"state": "in sync", "detail": f"serves {target['version']}"}
+        if present["hold"] is not None:
+            raise StepFault(REFUSED, f"{present['hold']}; it serves {present['stable']['version']}")
+        change = _change({**order, "rollout_id": "", "valid_until": None}, target, None, 0, 0.0)
+        await self._ask(region, "PUT", path, change, {"If-Match": f'"{present["generation"]}"'})
+        return {"state": "healed", "detail": f"served {present['stable']['version']}, serves {target['version']} now"}
+
+    async def withdraw(self, order: Document) -> Document:
+        """Never serve the target's version there. Answers {state, detail}. Raises StepFault."""
+        version = order["target"]["version"]
+        withdrawal = {"version": version, "reason": order["reason"], "change_id": order["change_id"]}
+        answer = await self._ask(order["region"], "POST", f"{_release_path(order)}:withdraw", withdrawal)
+        return {"state": WITHDRAWN, "detail": f"serves {answer['stable']['version']}"}
 
     async def _ask(
         self,

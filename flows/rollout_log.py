@@ -125,7 +125,7 @@ class RolloutLog:
         return row.document if row else None
 
     async def all_desired(self) -> list[Document]:
-        return [row.document for row in await self._list(DESIRED)]
+        return [row.document for row in await self._list(DESIRED) if not row.key.startswith("!")]
 
     async def desire(self, model: str, wanted: Document, rollout_id: str) -> None:
         """Let this be what every region is to serve: a new generation, once for a rollout or an undo."""
@@ -138,6 +138,22 @@ class RolloutLog:
             return {"model": model, "generation": generation, "target": wanted, "previous": previous, "by": rollout_id}
 
         await self._change(DESIRED, model, changed)
+
+    async def show_fleet(self, found: Document) -> None:
+        """What the reconciler found of a model."""
+        await self._change(DESIRED, f"!fleet-{found['model']}", lambda _: found)
+
+    async def read_fleet(self, model: str) -> Document | None:
+        row = await self._read(DESIRED, f"!fleet-{model}")
+        return row.document if row else None
+
+    async def pending_notices(self) -> list[Row]:
+        """What somebody is still to be told."""
+        return [row for row in await self._list(NOTICES) if not row.document.get("told_at")]
+
+    async def settle_notice(self, row: Row, document: Document) -> None:
+        """Write down that somebody was told, or how often it was tried."""
+        await self._put(NOTICES, row.key, row, document)
 
     async def _take_model(self, model: str, rollout_id: str) -> None:
         standing = ""

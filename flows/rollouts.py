@@ -149,6 +149,12 @@ class Rollouts:
         await self._log.take_order_back(rollout_id, "resume")
         return await self._say(call, rollout_id, "resume", reason)
 
+    async def orders_that_count(self, rollout_id: str) -> dict[str, Document]:
+        """What was said, without who said it, and whether it counts: what the orchestration may know."""
+        order = await self._find(rollout_id)
+        orders = await self._log.orders(rollout_id)
+        return {name: {"at": said["at"], "counts": _counts(name, said, order)} for name, said in orders.items()}
+
     async def _say(self, call: Call, rollout_id: str, name: str, reason: str) -> Document:
         said = {"by": call.caller.id, "at": format_time(self._clock.now()), "reason": reason}
         await self._log.give_order(rollout_id, name, said)
@@ -211,6 +217,14 @@ class Rollouts:
 def is_over(shown: Mapping[str, Document]) -> bool:
     """Whether a rollout has come to its end."""
     return shown.get(CONTROL_SOURCE, {}).get("phase") in PAST_PHASES
+
+
+def _counts(name: str, said: Document, order: Document) -> bool:
+    """Whether somebody's word counts now as it did when it was taken."""
+    if name == "promoteFull":
+        return refuse_promotion(order["starter"], said["by"]) is None
+    gate = name.removeprefix("approve-")
+    return gate == name or refuse_approval(gate, order["starter"], gate, said["by"]) is None
 
 
 def _summary(order: Document, shown: Document | None) -> dict[str, Any]:

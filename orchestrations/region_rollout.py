@@ -154,7 +154,7 @@ class RegionPart:
         is_told = False
         while "pause" in self._orders:
             if not is_told:
-                yield from self.tell("Paused", f"by {self._orders['pause']['by']}")
+                yield from self.tell("Paused", "somebody paused")
                 is_told = True
             judgement = yield from self._look()
             yield from self._decide(judgement, is_step=False)
@@ -320,7 +320,7 @@ class RegionPart:
 
     @property
     def _is_in_full(self) -> bool:
-        return "promoteFull" in self._orders
+        return bool(self._orders.get("promoteFull", {}).get("counts"))
 
     @property
     def _resumed(self) -> str:

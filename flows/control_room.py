@@ -1,0 +1,48 @@
+"""The control region's part of rollouts, composed once a process: what people ask, and what the orchestrations do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flows.reconcile import Reconcile
+from flows.region_steps import RegionSteps
+from flows.rollout_log import RolloutLog
+from flows.rollouts import Rollouts, is_over
+from flows.tell_people import TellPeople
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRoom:
+    rollouts: Rollouts
+    log: RolloutLog
+    steps: RegionSteps
+    reconcile: Reconcile
+    tell_people: TellPeople
+
+    async def watch_region(self, order: Document) -> Document:
+        """Lengthen a region's lease, read its metrics, show that it was seen, and hand over what people have said."""
+        answer = await self.steps.watch_region(order)
+        await self.log.show(order["rollout_id"], order["region"], order["seq"], order["shown"])
+        return {**answer, **await self.read_orders(order)}
+
+    async def read_orders(self, order: Document) -> Document:
+        """What people have said, without who they are: {orders: {name: {at, counts}}, is_over}."""
+        rollout_id = order["rollout_id"]
+        orders = await self.rollouts.orders_that_count(rollout_id)
+        return {"orders": orders, "is_over": is_over(await self.log.read_shown(rollout_id))}
+
+    async def note_transition(self, order: Document) -> Document:
+        """Write a transition down. Safe to repeat."""
+        await self.log.note(order)
+        return {}
+
+    async def finish_rollout(self, order: Document) -> Document:
+        """Let a success be the desired state, and the next rollout begin. Safe to repeat."""
+        if order["target"] is not None:
+            await self.log.desire(order["model"], order["target"], order["rollout_id"])
+        await self.log.end(order["model"], order["rollout_id"])
+        return {}

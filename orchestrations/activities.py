@@ -1,0 +1,64 @@
+"""What the orchestrations call: each activity a flow of the control region, its faults turned into values.
+
+Activities may run twice, late, or beside themselves; the flows are made for that. An activity that raises would show
+the orchestration the host's own text with its stack, so that none does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import azure.durable_functions as df
+
+from flows.control_room import ControlRoom
+from flows.errors import VouchError
+from orchestrations import names
+from orchestrations.persistent_step import persistent_step
+from orchestrations.region_rollout import region_rollout
+from orchestrations.rollout import rollout
+
+logger = logging.getLogger("vouch.rollouts")
+Document = Mapping[str, Any]
+Body = Callable[[Document], Awaitable[Document]]
+
+
+def rollouts_orchestrations(room: ControlRoom) -> df.Blueprint:
+    """The orchestrators and the activities that they name."""
+    blueprint = df.Blueprint()
+    for orchestrator in (rollout, region_rollout, persistent_step):
+        blueprint.orchestration_trigger(context_name="context")(orchestrator)
+    for name, body in activity_bodies(room).items():
+        blueprint.activity_trigger(input_name="order", activity=name)(_activity(name, body))
+    return blueprint
+
+
+def activity_bodies(room: ControlRoom) -> dict[str, Body]:
+    """Every activity's body, by its name."""
+    return {
+        names.OPEN_ROLLOUT: room.steps.open_rollout,
+        names.PULL_VERSION: room.steps.pull_version,
+        names.SET_RELEASE: room.steps.set_release,
+        names.WATCH_REGION: room.watch_region,
+        names.RUN_SYNTHETIC: room.steps.run_synthetic,
+        names.CLOSE_ROLLOUT: room.steps.close_rollout,
+        names.NOTE_TRANSITION: room.note_transition,
+        names.READ_ORDERS: room.read_orders,
+        names.FINISH_ROLLOUT: room.finish_rollout,
+    }
+
+
+def _activity(name: str, body: Body) -> Callable[..., Awaitable[Document]]:
+    async def run(order: Document) -> Document:
+        try:
+            return await body(order)
+        except VouchError as error:
+            return {"fault": {"kind": "failed", "detail": f"{type(error).__name__}: {error}"}}
+        except Exception:
+            # The boundary to the host: whatever went wrong is asked for again, and the log says what it was.
+            logger.exception("The activity %s failed.", name)
+            return {"fault": {"kind": "failed", "detail": f"{name} failed by a fault of ours; the log says which"}}
+
+    run.__name__ = name
+    return run
