@@ -1,8 +1,8 @@
 """The local functions host: `python -m local.host function_app.py --port 7071`.
 
 Starts a function app as Azure would: indexes it, then serves its HTTP functions and runs its timers in one process on
-one loop. Durable functions will be a third part beside `HttpHost` and `TimerHost`: a class with `start` and `stop`
-that takes the functions with durable triggers. What differs from the real host is in `local/README.md`.
+one loop; where it has durable functions, those too (`local/durable`), with their state in the file that `--durable`
+names. What differs from the real host is in `local/README.md`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from pathlib import Path
 
 import uvicorn
 
-from local.http_host import HttpHost, Message, Receive, Scope, Send
+from local.durable.functions import DURABLE_TRIGGERS
+from local.durable.host import DurableHost, is_durable
+from local.durable.settings import read_settings
+from local.http_host import HttpHost, Message, Receive, Scope, Send, answer_plain
 from local.indexing import IndexedFunction, IndexingFailed, index_functions, load_app
 from local.invocations import Invoker
 from local.leash import hold_leash
 from local.routes import InvalidRoute
 from local.timers import TimerHost
 
-TRIGGERS = ("httpTrigger", "timerTrigger")
+TRIGGERS = ("httpTrigger", "timerTrigger", *DURABLE_TRIGGERS)
+RETURN_DELAY_S = 1.0
 STOP_SECONDS = 6
 EXIT_CANNOT_RUN = 78
 log = logging.getLogger("host")
@@ -35,27 +39,44 @@ log = logging.getLogger("host")
 class Host:
     """An ASGI application over a function app's file. Raises IndexingFailed, InvalidRoute or what the import does."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(
+        self, file: Path, port: int, durable_file: Path | None = None, return_delay_s: float = RETURN_DELAY_S
+    ) -> None:
         functions = index_functions(load_app(file), TRIGGERS)
-        invoke = Invoker(str(file.parent), ThreadPoolExecutor(thread_name_prefix="function"))
-        self.functions = functions
-        self.http = HttpHost(_of_type(functions, "httpTrigger"), invoke, read_route_prefix(file.with_name("host.json")))
+        invoke = Invoker(str(file.parent), ThreadPoolExecutor(thread_name_prefix="function"), self._client)
+        host_json = file.with_name("host.json")
+        self.functions, self.port = functions, port
+        self.http = HttpHost(_of_type(functions, "httpTrigger"), invoke, read_route_prefix(host_json))
         self.timers = TimerHost(_of_type(functions, "timerTrigger"), invoke)
+        self.durable: DurableHost | None = None
+        if is_durable(functions):
+            if durable_file is None:
+                raise IndexingFailed("The app has durable functions: name a file for their state with --durable.")
+            self.durable = DurableHost(functions, invoke, read_settings(host_json), durable_file, return_delay_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the life of the process."""
-        if scope["type"] == "http":
-            await self.http(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "http" and self.durable is not None and self.durable.takes(scope["path"]):
+            await answer_plain(scope, receive, send, self.durable.answer)
+        elif scope["type"] == "http":
+            await self.http(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        if self.durable is not None:
+            self.durable.start(self.port)
         self.timers.start()
         await send({"type": "lifespan.startup.complete"})
         message: Message = await receive()
         await self.timers.stop()
+        if self.durable is not None:
+            await self.durable.stop()
         await send({"type": f"{message['type']}.complete"})
+
+    def _client(self) -> str:
+        return "" if self.durable is None else self.durable.binding()
 
 
 def read_route_prefix(host_json: Path) -> str:
@@ -66,13 +87,13 @@ def read_route_prefix(host_json: Path) -> str:
     return str(settings.get("extensions", {}).get("http", {}).get("routePrefix", "api"))
 
 
-def serve(file: Path, port: int) -> int:
+def serve(file: Path, port: int, durable_file: Path | None, return_delay_s: float) -> int:
     """Run the host until it is told to stop; the process's exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("azure").setLevel(logging.WARNING)
     os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
     try:
-        host = Host(file)
+        host = Host(file, port, durable_file, return_delay_s)
     except (IndexingFailed, InvalidRoute) as error:
         return _refuse(f"The app can't run here: {error}")
     except Exception:
@@ -117,11 +138,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.host", description="Run a function app on this machine.")
     parser.add_argument("file", type=Path, nargs="?", default=Path("function_app.py"), help="the app's function_app.py")
     parser.add_argument("--port", type=int, default=7071)
+    parser.add_argument("--durable", type=Path, metavar="FILE", help="where durable functions keep their state")
+    parser.add_argument(
+        "--durable-return-delay",
+        type=float,
+        metavar="SECONDS",
+        default=RETURN_DELAY_S,
+        help="when an activity that was lost with its process comes back (the real host: 300; here: %(default)s)",
+    )
     parser.add_argument("--leash", type=int, metavar="DESCRIPTOR", help="end when this pipe ends (0: standard input)")
     arguments = parser.parse_args()
     if arguments.leash is not None:
         hold_leash(arguments.leash)
-    return serve(arguments.file.resolve(), arguments.port)
+    return serve(arguments.file.resolve(), arguments.port, arguments.durable, arguments.durable_return_delay)
 
 
 if __name__ == "__main__":

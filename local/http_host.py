@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from azure.functions.http import HttpRequestConverter, HttpResponseConverter
@@ -25,7 +25,17 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+PlainAnswer = Callable[[str, str, bytes, dict[str, str], bytes], "PlainReply"]
 log = logging.getLogger("host.http")
+
+
+class PlainReply(Protocol):
+    """What the host itself answers."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> str | None: ...
 
 
 class RequestDropped(Exception):
@@ -65,6 +75,26 @@ class HttpHost:
         except (Exception, SystemExit):
             log.exception("%s failed: the caller gets 500 with an empty body", match.target.name)
             return _empty(500)
+
+
+async def answer_plain(scope: Scope, receive: Receive, send: Send, answer: PlainAnswer) -> None:
+    """Answer a request of the host's own, not the app's."""
+    headers = join_headers(scope["headers"])
+    try:
+        body = await _read_body(receive) if int(headers.get("content-length", "0")) else b""
+        reply = answer(scope["method"], scope["path"], scope["query_string"], headers, body)
+        status, text = reply.status, reply.body or ""
+    except RequestDropped:
+        status, text = 499, ""
+    except Exception:
+        log.exception("an endpoint of the host failed")
+        status, text = 500, ""
+    sent = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(text.encode())).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": sent if text else sent[1:]})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 def join_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

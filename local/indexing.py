@@ -17,6 +17,8 @@ from typing import Any
 
 from azure.functions.decorators.function_app import FunctionRegister
 
+DURABLE_CLIENT = "durableClient"
+
 
 class IndexingFailed(RuntimeError):
     """The app's functions could not be found; the message says why and what to do."""
@@ -24,13 +26,14 @@ class IndexingFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class IndexedFunction:
-    """One function of the app: its name, code, trigger and other bindings."""
+    """One function of the app: its name, code, trigger and other bindings; `clients` are those of durable clients."""
 
     name: str
     call: Callable[..., Any]
     trigger: Any
     parameters: frozenset[str]
     is_async: bool
+    clients: tuple[str, ...] = ()
 
     @property
     def trigger_type(self) -> str:
@@ -76,7 +79,8 @@ def _index(function: Any) -> IndexedFunction:
     name, trigger, call = function.get_function_name(), function.get_trigger(), function.get_user_function()
     if trigger is None:
         raise IndexingFailed(f"{name}: has no trigger.")
-    others = [binding for binding in function.get_bindings() if binding is not trigger and binding.type != "http"]
+    bindings = [binding for binding in function.get_bindings() if binding is not trigger]
+    others = [binding for binding in bindings if binding.type not in ("http", DURABLE_CLIENT)]
     if others:
         raise IndexingFailed(f"{name}: the local host doesn't know the binding {others[0].type}.")
     return IndexedFunction(
@@ -85,4 +89,5 @@ def _index(function: Any) -> IndexedFunction:
         trigger=trigger,
         parameters=frozenset(inspect.signature(call).parameters),
         is_async=inspect.iscoroutinefunction(call),
+        clients=tuple(binding.name for binding in bindings if binding.type == DURABLE_CLIENT),
     )

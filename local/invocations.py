@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -51,15 +52,19 @@ class InvocationContext(Context):
 
 @dataclass(frozen=True, slots=True)
 class Invoker:
-    """Calls functions. `folder` is the app's; `threads` run the functions that are not coroutines."""
+    """Calls functions. `folder` is the app's; `threads` run the functions that are not coroutines; `client` gives what
+    durable client bindings are given."""
 
     folder: str
     threads: ThreadPoolExecutor
+    client: Callable[[], str] | None = None
 
     async def __call__(self, function: IndexedFunction, argument: object, traceparent: str = "") -> Any:
         """The function's result. Raises whatever it raises."""
         arguments: dict[str, object] = {function.trigger.name: argument}
-        if "context" in function.parameters:
+        if function.clients and self.client is not None:
+            arguments |= dict.fromkeys(function.clients, self.client())
+        if "context" in function.parameters and function.trigger.name != "context":
             arguments["context"] = InvocationContext(function.name, self.folder, traceparent)
         if function.is_async:
             return await function.call(**arguments)

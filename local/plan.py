@@ -62,6 +62,10 @@ class Plan:
         """Where a process's output lies."""
         return self.folder / "logs" / f"{name}.log"
 
+    def durable_file(self, region: str) -> Path:
+        """Where a region's orchestrations are kept."""
+        return self.folder / "durable" / f"{region}.sqlite"
+
     def ports(self, regions: Iterable[str]) -> dict[int, str]:
         """Every port that the system needs with these regions, with whose it is."""
         named = {self.base_port: "the token issuer"}

@@ -57,6 +57,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
 def host_command(plan: Plan, region: str, leash: int | None = None) -> list[str]:
     """The command that runs a region's app, on a leash that is this descriptor."""
     command = [sys.executable, "-m", "local.host", str(ROOT / "function_app.py"), "--port", str(plan.port_of(region))]
+    command += ["--durable", str(plan.durable_file(region))]
     return command if leash is None else [*command, "--leash", str(leash)]
 
 
