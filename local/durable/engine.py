@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from local.durable import events
 from local.durable.answers import Answer
+from local.durable.entities import Batch, build_batch_payload, fail_batch, finish_batch, is_entity
 from local.durable.failures import describe_failure
 from local.durable.functions import DurableFunctions
 from local.durable.instances import Task
@@ -104,8 +106,9 @@ class Engine:
 
     async def _serve(self, instance_id: str) -> None:
         try:
-            turn = self._store.load_turn(instance_id, self._clock())
-            if turn is not None and self._admits(turn):
+            if is_entity(instance_id):
+                await self._take_batch(self._store.load_batch(instance_id, self._clock()))
+            elif (turn := self._store.load_turn(instance_id, self._clock())) is not None and self._admits(turn):
                 await self._take_turn(turn)
         except Exception:
             log.exception("%s: its turn failed in the host; it waits for the next start", instance_id)
@@ -130,6 +133,19 @@ class Engine:
             answer = Answer((), error=f"version {turn.instance.version} doesn't run on this host; see host.json.")
         commit = finish_turn(turn, new, answer, self._settings.default_version, self._clock)
         self._store.commit_turn(commit, self._clock())
+
+    async def _take_batch(self, batch: Batch) -> None:
+        if batch.name not in self._functions.entities:
+            log.error("%s: the app has no entity %s", batch.entity_id, batch.name)
+            answer = fail_batch(batch, f"The function '{batch.name}' doesn't exist or is no entity function.")
+        else:
+            try:
+                answer = json.loads(await self._functions.run_entity(batch.name, build_batch_payload(batch)))
+            except (Exception, SystemExit) as error:
+                log.exception("%s: its function failed", batch.entity_id)
+                answer = fail_batch(batch, f"{type(error).__name__}: {error}")
+        instance, responses = finish_batch(batch, answer, self._clock())
+        self._store.commit_batch(batch, instance, responses, self._clock())
 
     # Activities
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from local.durable import events
 from local.durable.decisions import Status
+from local.durable.entities import read_entity_state
+from local.durable.entity_requests import build_request
 from local.durable.events import Event, dump
 from local.durable.instances import Instance, Message, Start
 from local.durable.links import Links
 from local.durable.queries import Query, describe_instance, read_query
+from local.durable.rewind import rewind_all
 from local.durable.settings import DurableSettings
 from local.durable.store import Store
 from local.durable.turns import start_event
@@ -59,7 +62,7 @@ class Management:
         segments = [segment for segment in call.path if segment]
         if not segments:
             return NOT_FOUND
-        rooms = {"orchestrators": self._orchestrators, "instances": self._instances}
+        rooms = {"orchestrators": self._orchestrators, "instances": self._instances, "entities": self._entities}
         room = rooms.get(segments[0])
         return NOT_FOUND if room is None else room(call, segments[1:])
 
@@ -93,7 +96,27 @@ class Management:
                 return self._order(instance_id, order, call.query.get("reason", ""))
             case ["restart"]:
                 return self._restart(call, instance_id)
+            case ["rewind"]:
+                return self._rewind(instance_id, call.query.get("reason", ""))
         return NOT_FOUND
+
+    def _entities(self, call: Call, path: Sequence[str]) -> Reply:
+        match call.method, path:
+            case "GET", [name, key]:
+                state = read_entity_state(self._store.find(f"@{name.lower()}@{key}"))
+                return NOT_FOUND if state is None else Reply(200, state)
+            case "POST", [name, key]:
+                return self._signal(call, f"@{name.lower()}@{key}")
+        return NOT_FOUND
+
+    def _signal(self, call: Call, entity_id: str) -> Reply:
+        try:
+            text = dump(json.loads(call.body)) if call.body else None
+        except ValueError:
+            return _problem(400, "Could not parse JSON content")
+        at, operation = self._clock(), call.query.get("op", "")
+        request = build_request(operation, text, str(uuid.uuid4()), is_signal=True, parent=None, order={}, at=at)
+        return self._send(entity_id, request)
 
     def _start(self, call: Call, name: str, instance_id: str) -> Reply:
         input_text = None
@@ -121,6 +144,17 @@ class Management:
         new_id = instance_id if keeps_id else uuid.uuid4().hex
         instance = self._new_instance(new_id, uuid.uuid4().hex, old.name, old.version, old.input_text)
         return self._begin(call, instance)
+
+    def _rewind(self, instance_id: str, reason: str) -> Reply:
+        instance = self._store.find(instance_id)
+        if instance is None:
+            return _problem(404, f'No orchestration with instance ID "{instance_id}" found.')
+        if instance.status is not Status.FAILED:
+            return _problem(412, f"This orchestration has status {instance.status}; only failed ones can be rewound.")
+        at = self._clock()
+        rewound = rewind_all(instance_id, lambda one: [json.loads(event) for event in self._store.history(one)])
+        self._store.rewind(rewound, events.generic(at, reason), at)
+        return ACCEPTED
 
     def _new_instance(
         self, instance_id: str, execution_id: str, name: str, version: str, input_text: str | None

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.durable.decisions import Status
+from local.durable.entities import Batch
 from local.durable.events import Event, dump
 from local.durable.instances import Instance, Message, Start, Task
+from local.durable.rewind import Rewound
 from local.durable.turns import Commit, Turn
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -128,8 +130,24 @@ class Store:
                 self._start(start, now)
             for message in commit.messages:
                 self._send(message, now)
+            for sent in commit.requests:
+                self._send(Message(sent.entity_id, dict(sent.request), now), now)
             if commit.instance.status.is_final:
                 self._db.execute("DELETE FROM messages WHERE instance_id = ?", (commit.instance.instance_id,))
+
+    def load_batch(self, entity_id: str, now: int) -> Batch:
+        """The requests to an entity."""
+        rows = self._messages(entity_id, now)
+        requests = [json.loads(request) for _, request, _ in rows]
+        return Batch(entity_id, self.find(entity_id), requests, [row for row, _, _ in rows])
+
+    def commit_batch(self, batch: Batch, instance: Instance, responses: Sequence[Message], now: int) -> None:
+        """Write everything that a batch of operations changed."""
+        with self._transaction():
+            self._delete_messages(batch.message_rows)
+            self._put(instance)
+            for response in responses:
+                self._send(response, now)
 
     def park(self, instance_id: str) -> None:
         """Leave an instance's messages until the next start."""
@@ -182,6 +200,19 @@ class Store:
         """All instances by id, read as they are asked for."""
         for found in self._db.execute(f"SELECT {COLUMNS} FROM instances ORDER BY instance_id"):  # noqa: S608
             yield _instance(found)
+
+    def rewind(self, rewound: Sequence[Rewound], resume: Event, now: int) -> None:
+        """Put rewound histories in place and let those go on that needn't wait for a child."""
+        with self._transaction():
+            for one in rewound:
+                self._db.execute("DELETE FROM history WHERE instance_id = ?", (one.instance_id,))
+                self._append(one.instance_id, [dump(event) for event in one.history])
+                self._db.execute(
+                    "UPDATE instances SET status = ?, output_text = NULL, updated_at = ? WHERE instance_id = ?",
+                    (Status.PENDING.value, now, one.instance_id),
+                )
+                if one.resumes:
+                    self._send(Message(one.instance_id, resume, now), now)
 
     def purge(self, instance_ids: Sequence[str]) -> None:
         """Forget instances with everything of theirs."""

@@ -33,7 +33,12 @@ TARGET = {
 }
 # Deployed, though no line of ours imports them: PyJWT's RS256 is made of one, scoring/booster.py finds the other.
 USED_UNIMPORTED = {"cryptography", "lightgbm"}
-MODULES = {"pyjwt": "jwt", "azure-functions": "azure.functions", "azure-identity": "azure.identity"}
+MODULES = {
+    "pyjwt": "jwt",
+    "azure-functions": "azure.functions",
+    "azure-functions-durable": "azure.durable_functions",
+    "azure-identity": "azure.identity",
+}
 
 
 @pytest.fixture
