@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import azure.functions as func
 
@@ -16,6 +18,9 @@ from adapters.blobs_documents import BlobsDocuments
 from adapters.env_settings import Settings, read_settings
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
+from adapters.held_versions import HeldVersions
+from adapters.https_notifier import HttpsNotifier
+from adapters.https_regions import AppTokens, FileAppTokens, HttpsRegions, IdentityAppTokens
 from adapters.jwt_issuer import check_issuer, check_keys_url
 from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
@@ -26,9 +31,13 @@ from adapters.tables_lane import WriteLimits
 from adapters.tables_ledger import TablesLedger
 from adapters.tables_releases import TablesReleases
 from adapters.tables_reservations import TablesReservations
+from adapters.tables_rows import TablesRows
 from flows.admit_deal import Residency
-from flows.compose_service import build_service
-from flows.regions import parse_regions
+from flows.compose_service import ControlPorts, build_service
+from flows.ports import Versions
+from flows.regions import Region, control_of, parse_regions
+from flows.rollouts import RolloutSettings
+from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
@@ -36,8 +45,12 @@ from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
 from triggers.releases import releases_blueprint
+from triggers.rollouts import elsewhere_blueprint, reading_answers, steering_answers
 from triggers.scoring import scoring_blueprint
 from triggers.unmatched import unmatched_blueprint
+from triggers.versions import versions_blueprint
+
+ROLLOUTS_TABLE = "rollouts"
 
 
 def connect_storage(settings: Settings) -> AzureStorage:
@@ -53,12 +66,13 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
     check_keys_url(settings.jwks_url, settings.in_azure)
     clock = SystemClock()
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
+    models, policies = FolderModels(settings.models_folder), FolderPolicies(settings.policies_folder)
     service = build_service(
         residency=Residency(regions[settings.region], regions, settings.residency_required),
         default_model=settings.default_model,
         initial_releases=settings.initial_releases,
-        models=FolderModels(settings.models_folder),
-        policies=FolderPolicies(settings.policies_folder),
+        models=models,
+        policies=policies,
         ledger=TablesLedger(
             storage, clock, settings.window_s, WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit)
         ),
@@ -69,25 +83,77 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         entropy=SystemEntropy(),
         secret=settings.hmac_key,
         lease_s=settings.idempotency_lease_s,
+        call_region=HttpsRegions(regions, connect_identity(settings)),
+        control=build_control(settings, storage, regions, HeldVersions(models, policies)),
     )
     keys = JwtKeys(settings.jwks_url, BlobsDocuments(storage), clock)
     return Edge(service, JwtTokens(keys, settings.issuer, settings.audience, clock), clock)
 
 
-def build_app(edge: Edge, demo_token_url: str = "") -> func.FunctionApp:
+def connect_identity(settings: Settings) -> AppTokens:
+    """What this app calls other regions with."""
+    if settings.app_token_file:
+        return FileAppTokens(Path(settings.app_token_file))
+    return IdentityAppTokens()
+
+
+def build_control(
+    settings: Settings, storage: AzureStorage, regions: Mapping[str, Region], versions: Versions
+) -> ControlPorts | None:
+    """What the control region needs besides; the durable library is imported only there, since that takes time."""
+    if not regions[settings.region].control:
+        return None
+    from orchestrations.engine import DurableEngine  # noqa: PLC0415
+
+    pairs = {region.name: region.pair for region in regions.values() if region.pair}
+    return ControlPorts(
+        rows=TablesRows(storage, ROLLOUTS_TABLE),
+        versions=versions,
+        engine=DurableEngine(),
+        settings=RolloutSettings(
+            tuple(regions), pairs, settings.region, settings.rollout_pace, settings.least_approval
+        ),
+        notify=HttpsNotifier(settings.notify_url) if settings.notify_url else None,
+        notify_secret=settings.notify_secret,
+        stuck_after_s=settings.stuck_after_s,
+        keep_s=settings.keep_history_s,
+    )
+
+
+def register_rollouts(app: func.FunctionApp, edge: Edge, settings: Settings) -> None:
+    """Rollouts: driven here in the control region, elsewhere the caller is told where that is."""
+    room = edge.service.control
+    if room is None:
+        regions = parse_regions(json.loads(settings.regions_file.read_text()))
+        app.register_functions(elsewhere_blueprint(edge, control_of(regions)))
+        return
+    from orchestrations.activities import rollouts_orchestrations  # noqa: PLC0415
+    from orchestrations.engine import DurableEngine  # noqa: PLC0415
+    from triggers.control_timer import control_timer_blueprint  # noqa: PLC0415
+    from triggers.durable_blueprints import durable_blueprint  # noqa: PLC0415
+
+    app.register_functions(build_blueprint(edge, reading_answers(room)))
+    app.register_functions(durable_blueprint(edge, steering_answers(room, DurableEngine())))
+    app.register_functions(rollouts_orchestrations(room))
+    app.register_functions(control_timer_blueprint(room, settings.control_schedule))
+
+
+def build_app(edge: Edge, settings: Settings) -> func.FunctionApp:
     """The app with every function of the table of endpoints."""
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    register_rollouts(app, edge, settings)
+    app.register_functions(versions_blueprint(edge))
     app.register_functions(scoring_blueprint(edge))
     app.register_functions(decisions_blueprint(edge))
     app.register_functions(models_blueprint(edge))
     app.register_functions(releases_blueprint(edge))
     app.register_functions(open_inference_blueprint(edge))
     app.register_functions(health_blueprint(edge))
-    app.register_functions(page_blueprint(edge, demo_token_url))
+    app.register_functions(page_blueprint(edge, settings.demo_token_url))
     app.register_functions(unmatched_blueprint(edge))
     return app
 
 
 logging.getLogger("vouch").setLevel(logging.INFO)
 settings = read_settings(os.environ)
-app = build_app(build_edge(settings, connect_storage(settings)), settings.demo_token_url)
+app = build_app(build_edge(settings, connect_storage(settings)), settings)

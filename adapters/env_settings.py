@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
+from rollouts.plan import Before
 from scoring.release import Release, Target
 
 T = TypeVar("T")
+SHORTEST_SECRET = 16
 APP_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -44,6 +46,14 @@ class Settings:
     residency_required: bool
     models_folder: Path
     policies_folder: Path
+    app_token_file: str
+    rollout_pace: Mapping[str, float]
+    least_approval: Mapping[str, Before]
+    control_schedule: str
+    notify_url: str
+    notify_secret: bytes
+    stuck_after_s: float
+    keep_history_s: float
     in_azure: bool
 
 
@@ -72,8 +82,22 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         residency_required=reader.parsed("VOUCH_RESIDENCY_REQUIRED", _boolean, "false"),
         models_folder=reader.path("VOUCH_MODELS_FOLDER", APP_FOLDER / "model_artifacts"),
         policies_folder=reader.path("VOUCH_POLICIES_FOLDER", APP_FOLDER / "policies"),
+        app_token_file=reader.text("VOUCH_APP_TOKEN_FILE", ""),
+        rollout_pace={
+            "slice_s": reader.parsed("VOUCH_ROLLOUT_SLICE_S", _positive_float, "30"),
+            "attempt_s": reader.parsed("VOUCH_ROLLOUT_ATTEMPT_S", _positive_float, "60"),
+            "lease_s": reader.parsed("VOUCH_ROLLOUT_LEASE_S", _positive_float, "600"),
+            "rollback_s": reader.parsed("VOUCH_ROLLBACK_S", _positive_float, "1800"),
+        },
+        least_approval=reader.parsed("VOUCH_LEAST_APPROVAL", parse_least_approval, "*=firstWave"),
+        control_schedule=reader.text("VOUCH_CONTROL_SCHEDULE", "0 */5 * * * *"),
+        notify_url=reader.text("VOUCH_NOTIFY_URL", ""),
+        notify_secret=reader.text("VOUCH_NOTIFY_SECRET", "").encode() or b"",
+        stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", _positive_float, "1800"),
+        keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", _positive_float, "86400"),
         in_azure="WEBSITE_INSTANCE_ID" in environ,
     )
+    reader.check_notices(settings)
     reader.check_storage(settings)
     reader.check_local_only(settings)
     reader.raise_faults()
@@ -101,6 +125,17 @@ def parse_initial_releases(text: str) -> dict[str, Release]:
             raise ValueError(f"{entry!r} must read model=version@policy/version")
         releases[model] = Release(model=model, stable=Target(version, policy), generation=1)
     return releases
+
+
+def parse_least_approval(text: str) -> dict[str, Before]:
+    """`model=firstWave`, more of them parted by commas; `*` stands for every other model."""
+    least = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        model, _, before = entry.partition("=")
+        if not model or before not in list(Before):
+            raise ValueError(f"{entry!r} must read model= and one of {', '.join(Before)}")
+        least[model] = Before(before)
+    return least
 
 
 def _positive_int(text: str) -> int:
@@ -159,6 +194,14 @@ class _Reader:
     def check_local_only(self, settings: Settings) -> None:
         if settings.in_azure and settings.demo_token_url:
             self._faults.append("VOUCH_DEMO_TOKEN_URL: is for local use; in Azure nobody is given a token unasked")
+        if settings.in_azure and settings.app_token_file:
+            self._faults.append("VOUCH_APP_TOKEN_FILE: is for local use; in Azure the managed identity is used")
+
+    def check_notices(self, settings: Settings) -> None:
+        if settings.notify_url and len(settings.notify_secret) < SHORTEST_SECRET:
+            self._faults.append(
+                f"VOUCH_NOTIFY_SECRET: is required with VOUCH_NOTIFY_URL, {SHORTEST_SECRET} bytes or more"
+            )
 
     def raise_faults(self) -> None:
         if self._faults:

@@ -20,7 +20,7 @@ from audit.counters import Counters
 from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
 from flows.admit_deal import Residency
 from flows.compose_service import build_service
-from flows.ports import Ledger
+from flows.ports import Ledger, RegionAnswer, RegionUnreachable
 from flows.regions import parse_regions
 from flows.service import Service
 from triggers.edge import Edge
@@ -39,6 +39,17 @@ class NoDocuments:
 
     async def write(self, name: str, document: bytes) -> None:
         return None
+
+
+async def call_no_region(
+    region: str,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> RegionAnswer:
+    """There is one region only."""
+    raise RegionUnreachable(f"there is no {region}")
 
 
 class NoCounters:
@@ -67,6 +78,7 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
         entropy=SystemEntropy(),
         secret=settings.hmac_key,
         lease_s=settings.idempotency_lease_s,
+        call_region=call_no_region,
     )
     return service, settings
 

@@ -3,22 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flows.admit_deal import Residency
 from flows.change_release import ChangeRelease, ReadRelease
+from flows.control_room import ControlRoom
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.idempotency import Idempotency
-from flows.ports import Clock, CounterLog, Entropy, Ledger, Models, Policies, ReleaseStore, Reservations
+from flows.ports import (
+    Clock,
+    CounterLog,
+    Engine,
+    Entropy,
+    Ledger,
+    Models,
+    Notifier,
+    Policies,
+    RegionCalls,
+    ReleaseStore,
+    Reservations,
+    Rows,
+    Versions,
+)
 from flows.read_decision import ReadDecision
 from flows.read_metrics import ReadMetrics
+from flows.reconcile import Reconcile
 from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
 from flows.record_review import RecordReview
+from flows.region_steps import RegionSteps
+from flows.rollout_log import RolloutLog
+from flows.rollouts import Rollouts, RolloutSettings
+from flows.score_golden import ScoreGolden
 from flows.service import Service
+from flows.tell_people import TellPeople
 from flows.terms import FindTerms
+from flows.undo_version import UndoVersion
+from flows.watch_rollouts import WatchRollouts
 from flows.write_record import WriteRecord
 from scoring.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPorts:
+    """What only the control region needs. `notify` None: nobody is to be told."""
+
+    rows: Rows
+    versions: Versions
+    engine: Engine
+    settings: RolloutSettings
+    notify: Notifier | None
+    notify_secret: bytes
+    stuck_after_s: float
+    keep_s: float
 
 
 def build_service(
@@ -36,14 +74,21 @@ def build_service(
     entropy: Entropy,
     secret: bytes,
     lease_s: float,
+    call_region: RegionCalls,
+    control: ControlPorts | None = None,
 ) -> Service:
-    """One region's use cases. `secret` keys the HMACs of idempotency, `lease_s` is a reservation's, in seconds."""
+    """One region's use cases. `secret` keys the HMACs of idempotency, `lease_s` is a reservation's, in seconds;
+    `control` is what the control region needs besides."""
     region = residency.region.name
     idempotency = Idempotency(reservations, ledger, clock, secret, lease_s)
     releases = CurrentReleases(store, clock, initial_releases)
     write = WriteRecord(region, ledger, idempotency, clock, entropy)
     read_release = ReadRelease(store)
     terms = FindTerms(models, policies, releases)
+    decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
+    change_release = ChangeRelease(store, models, policies, releases, write, clock)
+    room = _compose_room(control, write, clock, ledger, idempotency, call_region, residency) if control else None
+    log = room.log if room else None
     return Service(
         region=region,
         default_model=default_model,
@@ -51,12 +96,36 @@ def build_service(
         models=models,
         policies=policies,
         releases=releases,
-        decide_deals=DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy),
+        decide_deals=decide,
         read_decision=ReadDecision(ledger, reservations, write),
         record_label=RecordLabel(ledger, idempotency, write),
         record_review=RecordReview(ledger, idempotency, write),
         read_release=read_release,
         read_metrics=ReadMetrics(read_release, counters),
-        change_release=ChangeRelease(store, models, policies, releases, write, clock),
+        change_release=change_release,
         record_rejection=RecordRejection(write),
+        score_golden=ScoreGolden(models, policies, decide, clock),
+        undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
+        control=room,
+    )
+
+
+def _compose_room(
+    ports: ControlPorts,
+    write: WriteRecord,
+    clock: Clock,
+    ledger: Ledger,
+    idempotency: Idempotency,
+    call_region: RegionCalls,
+    residency: Residency,
+) -> ControlRoom:
+    log = RolloutLog(ports.rows, write, clock)
+    steps = RegionSteps(call_region)
+    return ControlRoom(
+        rollouts=Rollouts(log, ports.versions, ledger, idempotency, clock, ports.settings),
+        log=log,
+        steps=steps,
+        reconcile=Reconcile(log, steps, tuple(residency.regions), clock),
+        tell_people=TellPeople(log, ports.notify, ports.notify_secret, residency.region.name, clock),
+        watch=WatchRollouts(log, ports.engine, clock, ports.stuck_after_s, ports.keep_s),
     )

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flows.errors import VouchError
+from flows.ports import EngineFailed
 from flows.reconcile import Reconcile
 from flows.region_steps import RegionSteps
 from flows.rollout_log import RolloutLog
 from flows.rollouts import Rollouts, is_over
 from flows.tell_people import TellPeople
+from flows.watch_rollouts import WatchRollouts
 
 Document = Mapping[str, Any]
 
@@ -22,6 +25,19 @@ class ControlRoom:
     steps: RegionSteps
     reconcile: Reconcile
     tell_people: TellPeople
+    watch: WatchRollouts
+
+    async def tick(self, client: Any) -> None:
+        """What the control timer does: look after rollouts, reconcile regions, tell people. A fault of one of them
+        doesn't keep the others from being done; the first is raised at the end."""
+        faults: list[Exception] = []
+        for step in (lambda: self.watch(client), self.reconcile, self.tell_people):
+            try:
+                await step()
+            except (VouchError, EngineFailed) as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
 
     async def watch_region(self, order: Document) -> Document:
         """Lengthen a region's lease, read its metrics, show that it was seen, and hand over what people have said."""
@@ -32,6 +48,7 @@ class ControlRoom:
     async def read_orders(self, order: Document) -> Document:
         """What people have said, without who they are: {orders: {name: {at, counts}}, is_over}."""
         rollout_id = order["rollout_id"]
+        await self.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
         return {"orders": orders, "is_over": is_over(await self.log.read_shown(rollout_id))}
 

@@ -160,6 +160,29 @@ class Policies(Protocol):
         """A policy by `name/version`."""
 
 
+class EngineFailed(Exception):
+    """The engine did not do it now; the control timer will. Never shown."""
+
+
+class Engine(Protocol):
+    """What runs orchestrations, as far as requests need it."""
+
+    async def start(self, client: Any, order: Mapping[str, Any]) -> None:
+        """Start a rollout by its id; one that runs already is left alone. Raises EngineFailed."""
+
+    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str) -> None:
+        """Take the regions back in place of an orchestration that broke. Raises EngineFailed."""
+
+    async def status(self, client: Any, rollout_id: str) -> str:
+        """`Running`, `Pending`, `Completed`, `Failed`, ...; empty where there is none. Raises EngineFailed."""
+
+    async def purge(self, client: Any, until: datetime) -> int:
+        """Delete the histories of what began before a time and has ended; how many. Raises EngineFailed."""
+
+    async def nudge(self, client: Any, rollout_id: str) -> None:
+        """Have it look at what people have said. Raises EngineFailed."""
+
+
 class NotTaken(Exception):
     """Whoever was to be told did not take it; the message says why. Never shown."""
 

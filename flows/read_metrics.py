@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from audit.counters import LATENCY_BOUNDS_MS, Counters, Group, Traffic
+from audit.counters import LATENCY_BOUNDS_MS, Counters, Group, Traffic, risk_bin
 from flows.change_release import ReadRelease
 from flows.errors import LedgerUnavailable, StorageFailed
 from flows.ports import CounterLog
@@ -38,6 +38,13 @@ class Counts:
     outcomes: dict[str, int] = field(default_factory=dict)
     latency: dict[int, int] = field(default_factory=dict)
     risk: dict[int, int] = field(default_factory=dict)
+
+    def add(self, outcome: str, latency_bin: int, risk_score: int) -> None:
+        """Count one decision."""
+        self.decisions += 1
+        _add(self.outcomes, [(outcome, 1)])
+        _add(self.latency, [(latency_bin, 1)])
+        _add(self.risk, [(risk_bin(risk_score), 1)])
 
     def to_json(self) -> dict[str, object]:
         return {

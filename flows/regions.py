@@ -62,6 +62,14 @@ def _parse_region(name: str, entry: object) -> Region:
     )
 
 
+def control_of(regions: Mapping[str, Region]) -> Region:
+    """The region that drives rollouts. Raises InvalidRegions where none does."""
+    for region in regions.values():
+        if region.control:
+            return region
+    raise InvalidRegions("no region is control: one has to drive rollouts")
+
+
 def accepting_regions(regions: Mapping[str, Region], country: str) -> dict[str, str]:
     """The base URLs of the regions that accept deals of a country, by name."""
     return {region.name: region.base_url for region in regions.values() if country in region.residencies}

@@ -15,6 +15,7 @@ number that the orchestration counts, so that the second time changes nothing an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from audit.records import RecordType
@@ -62,7 +63,7 @@ class RolloutLog:
         """Let the next rollout of the model begin."""
 
         def ended(document: Document | None) -> Document | None:
-            return {"rollout_id": ""} if document and document["rollout_id"] == rollout_id else None
+            return {"rollout_id": "", "taken_at": ""} if document and document["rollout_id"] == rollout_id else None
 
         await self._change(ROLLOUTS, f"!active-{model}", ended)
 
@@ -147,6 +148,37 @@ class RolloutLog:
         row = await self._read(DESIRED, f"!fleet-{model}")
         return row.document if row else None
 
+    async def touch(self, rollout_id: str) -> None:
+        """Show that the rollout is alive."""
+        seen_at = format_time(self._clock.now())
+        await self._change(
+            rollout_id, f"shown-{CONTROL_SOURCE}", lambda shown: {**shown, "seen_at": seen_at} if shown else None
+        )
+
+    async def forget_lost(self, model: str, rollout_id: str, grace_s: float) -> None:
+        """Let another rollout of the model begin where this one was never written down, some time after it began."""
+
+        def forgotten(document: Document | None) -> Document | None:
+            if not document or document["rollout_id"] != rollout_id:
+                return None
+            age = self._clock.now() - datetime.fromisoformat(document["taken_at"])
+            return {"rollout_id": "", "taken_at": ""} if age.total_seconds() > grace_s else None
+
+        await self._change(ROLLOUTS, f"!active-{model}", forgotten)
+
+    async def tell_once(self, rollout_id: str, notice: str, message: str) -> None:
+        """Have somebody told, once for this kind of notice."""
+        document = {
+            "rollout_id": rollout_id,
+            "source": CONTROL_SOURCE,
+            "what": notice,
+            "message": message,
+            "at": format_time(self._clock.now()),
+            "notice": notice,
+            "tries": 0,
+        }
+        await self._insert(NOTICES, f"{rollout_id}-{notice}", document)
+
     async def pending_notices(self) -> list[Row]:
         """What somebody is still to be told."""
         return [row for row in await self._list(NOTICES) if not row.document.get("told_at")]
@@ -155,13 +187,25 @@ class RolloutLog:
         """Write down that somebody was told, or how often it was tried."""
         await self._put(NOTICES, row.key, row, document)
 
+    async def forsake(self, model: str, version: str, by: str, reason: str) -> None:
+        """Abort the rollout of a version that is under way, and no longer desire it."""
+        rollout_id = (await self.active()).get(model)
+        order = await self.read_order(rollout_id) if rollout_id else None
+        if rollout_id and order and order["target"]["version"] == version:
+            said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}"}
+            await self.give_order(rollout_id, "abort", said)
+        desired = await self.desired(model)
+        if desired and desired["target"]["version"] == version and desired["previous"] is not None:
+            await self.desire(model, desired["previous"], f"undo-{desired['generation']}")
+
     async def _take_model(self, model: str, rollout_id: str) -> None:
         standing = ""
 
         def taken(document: Document | None) -> Document | None:
             nonlocal standing
             standing = document["rollout_id"] if document else ""
-            return {"rollout_id": rollout_id} if not standing else None
+            taken_at = format_time(self._clock.now())
+            return {"rollout_id": rollout_id, "taken_at": taken_at} if not standing else None
 
         await self._change(ROLLOUTS, f"!active-{model}", taken)
         if standing and standing != rollout_id:

@@ -75,9 +75,9 @@ class Rollouts:
         self._clock = clock
         self._settings = settings
 
-    def lint(self, document: object) -> list[Fault]:
-        """Every fault of a plan."""
-        return lint_plan(document, self._fleet(document))[1]
+    def lint(self, document: object) -> tuple[Plan | None, list[Fault]]:
+        """The plan with its gaps filled in, or every fault of it."""
+        return lint_plan(document, self._fleet(document))
 
     async def start(self, call: Call, document: object, key: str | None, body: bytes) -> Started:
         """Write the order of a rollout; the orchestration is then started by its id.

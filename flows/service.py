@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flows.change_release import ChangeRelease, ReadRelease
+from flows.control_room import ControlRoom
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
@@ -15,6 +16,8 @@ from flows.read_metrics import ReadMetrics
 from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
 from flows.record_review import RecordReview
+from flows.score_golden import ScoreGolden
+from flows.undo_version import UndoVersion
 
 
 @dataclass(slots=True)
@@ -35,6 +38,9 @@ class Service:
     read_metrics: ReadMetrics
     change_release: ChangeRelease
     record_rejection: RecordRejection
+    score_golden: ScoreGolden
+    undo_version: UndoVersion
+    control: ControlRoom | None
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def ensure_started(self) -> None:

@@ -16,17 +16,32 @@ from flows.change_release import ChangeRelease
 from flows.errors import NotFound, VouchError
 from flows.ports import RegionCalls, RegionUnreachable
 from flows.release_changes import release_data
+from flows.rollout_log import RolloutLog
 
 
 class UndoVersion:
-    def __init__(self, region: str, regions: Sequence[str], change: ChangeRelease, call_region: RegionCalls) -> None:
+    """`log` is that of the control region; None elsewhere."""
+
+    def __init__(
+        self,
+        region: str,
+        regions: Sequence[str],
+        change: ChangeRelease,
+        call_region: RegionCalls,
+        log: RolloutLog | None = None,
+    ) -> None:
         self._region = region
         self._others = [other for other in regions if other != region]
         self._change = change
         self._call_region = call_region
+        self._log = log
 
     async def __call__(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
-        """Withdraw it everywhere. Answers what each region said: {regions: {name: {release} or {fault}}}."""
+        """Withdraw it everywhere. Answers what each region said: {regions: {name: {release} or {fault}}}.
+
+        In the control region, a rollout of that version is aborted too, and what was desired before is again."""
+        if self._log is not None:
+            await self._log.forsake(model, version, call.caller.id, reason)
         return await self._everywhere(call, model, version, reason, "withdraw")
 
     async def lift(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:

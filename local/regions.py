@@ -15,6 +15,16 @@ from local.plan import ROOT, Plan
 
 WINDOW_S = 60
 STOP_SECONDS = 10
+ROLLOUT_SETTINGS = {
+    "VOUCH_ROLLOUT_SLICE_S": "1",
+    "VOUCH_ROLLOUT_ATTEMPT_S": "10",
+    "VOUCH_ROLLOUT_LEASE_S": "30",
+    "VOUCH_ROLLBACK_S": "60",
+    "VOUCH_LEAST_APPROVAL": "*=never",
+    "VOUCH_CONTROL_SCHEDULE": "*/5 * * * * *",
+    "VOUCH_STUCK_AFTER_S": "60",
+}
+"""A rollout's pace on one machine, where nobody waits for an hour."""
 
 
 @dataclass(slots=True)
@@ -51,6 +61,8 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_DEMO_TOKEN_URL": demo_token_url(plan),
         "VOUCH_HMAC_KEY": _hmac_key(plan, region),
         "VOUCH_WINDOW_S": str(WINDOW_S),
+        "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),
+        **ROLLOUT_SETTINGS,
     }
 
 

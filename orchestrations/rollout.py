@@ -34,6 +34,7 @@ from rollouts.phases import Event, Phase, next_phase
 from rollouts.plan import OnFailure
 
 SOURCE = "rollout"
+RESCUE_SEQ = 50_000
 FOR_EVER = timedelta(days=3650)
 Waiting = Generator[Any, Any, None]
 
@@ -81,7 +82,7 @@ class RolloutRun:
         self._regions = [region for wave in self._plan.waves for region in wave]
         self._orders: Mapping[str, Any] = {}
         self._nudge = context.wait_for_external_event(NUDGE)
-        self._seq = 0
+        self._seq = RESCUE_SEQ if "rescue" in order else 0
         self._wave = 0
         self._gate: str | None = None
         self.phase = Phase.PENDING
@@ -97,6 +98,8 @@ class RolloutRun:
     def advance(self) -> Waiting:
         """Raises Stopped."""
         yield from self._tell(Event.STARTED, f"opens {len(self._regions)} regions")
+        if "rescue" in self._order:
+            raise Stopped(Event.FAILED, self._order["rescue"])
         yield from self._open()
         for wave, regions in enumerate(self._plan.waves, start=1):
             self._wave = wave

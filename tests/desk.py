@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,30 +17,38 @@ import azure.functions as func
 
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
+from adapters.held_versions import HeldVersions
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
 from flows.admit_deal import Residency
 from flows.calls import Caller
-from flows.compose_service import build_service
+from flows.compose_service import ControlPorts, build_service
 from flows.errors import Unauthenticated
+from flows.ports import EngineFailed, RegionAnswer, RegionUnreachable
 from flows.regions import Region
+from flows.rollouts import RolloutSettings
 from flows.service import Service
 from scoring.release import Release, Target
-from tests.fakes import MemoryCounters, MemoryLedger, MemoryReleases, MemoryReservations
+from tests.fakes import MemoryCounters, MemoryLedger, MemoryReleases, MemoryReservations, MemoryRows
+from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
+from triggers.durable_blueprints import durable_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
 from triggers.releases import releases_blueprint
+from triggers.rollouts import reading_answers, steering_answers
 from triggers.scoring import scoring_blueprint
 from triggers.unmatched import unmatched_blueprint
+from triggers.versions import versions_blueprint
 
 ROOT = Path(__file__).resolve().parent.parent
 EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
 AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example")
 INITIAL = {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)}
+PACE = {"slice_s": 2, "attempt_s": 10, "lease_s": 30, "rollback_s": 60}
 JSON = {"content-type": "application/json"}
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
@@ -61,6 +71,52 @@ def golden_deal(deal_id: str = "D-1", **more: object) -> dict[str, Any]:
     return {"deal_id": deal_id, "features": golden_features(), **more}
 
 
+@dataclass
+class ScriptedRegions:
+    """The other regions: `answers` by method and path, anything else is unreachable."""
+
+    answers: dict[tuple[str, str], RegionAnswer] = field(default_factory=dict)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def __call__(self, region: str, method: str, path: str, *rest: object, **more: object) -> RegionAnswer:
+        self.asked.append((region, method, path))
+        answer = self.answers.get((method, path))
+        if answer is None:
+            raise RegionUnreachable(f"{region} did not answer")
+        return answer
+
+
+@dataclass
+class RecordingEngine:
+    """Remembers what it was asked; `failure` makes it fail."""
+
+    started: list[str] = field(default_factory=list)
+    nudged: list[str] = field(default_factory=list)
+    failure: EngineFailed | None = None
+
+    async def start(self, client: Any, order: Mapping[str, Any]) -> None:
+        self._fail()
+        self.started.append(order["id"])
+
+    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str) -> None:
+        self._fail()
+
+    async def nudge(self, client: Any, rollout_id: str) -> None:
+        self._fail()
+        self.nudged.append(rollout_id)
+
+    async def status(self, client: Any, rollout_id: str) -> str:
+        self._fail()
+        return "Running" if rollout_id in self.started else ""
+
+    async def purge(self, client: Any, until: datetime) -> int:
+        return 0
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
 class RoleTokens:
     """`Bearer scorer,auditor` is a caller with these roles; it stands in for the issuer, not for the edge."""
 
@@ -78,14 +134,28 @@ class Desk:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     reservations: MemoryReservations = field(default_factory=MemoryReservations)
     store: MemoryReleases = field(default_factory=MemoryReleases)
+    others: ScriptedRegions = field(default_factory=ScriptedRegions)
+    rows: MemoryRows = field(default_factory=MemoryRows)
+    engine: RecordingEngine = field(default_factory=RecordingEngine)
 
     def __post_init__(self) -> None:
+        models, policies = load_models(), FolderPolicies(ROOT / "policies")
+        self.control = ControlPorts(
+            rows=self.rows,
+            versions=HeldVersions(models, policies),
+            engine=self.engine,
+            settings=RolloutSettings(("westeurope", "eastus2"), {}, "westeurope", PACE, {}),
+            notify=None,
+            notify_secret=b"",
+            stuck_after_s=60,
+            keep_s=60,
+        )
         self.service: Service = build_service(
             residency=Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA}),
             default_model="deal-fraud",
             initial_releases=INITIAL,
-            models=load_models(),
-            policies=FolderPolicies(ROOT / "policies"),
+            models=models,
+            policies=policies,
             ledger=self.ledger,
             counters=MemoryCounters(self.ledger),
             reservations=self.reservations,
@@ -94,8 +164,10 @@ class Desk:
             entropy=SystemEntropy(),
             secret=b"k" * 32,
             lease_s=45,
+            call_region=self.others,
+            control=self.control,
         )
-        self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()))
+        self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()), self.engine)
 
     async def send(
         self,
@@ -118,7 +190,7 @@ class Desk:
             route_params=route_params,
             body=raw,
         )
-        return await handler(request)
+        return await (handler(request, "client") if _has_client(handler) else handler(request))
 
     def _find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
         for _, methods, pattern, handler in self.functions:
@@ -133,11 +205,19 @@ def read(response: func.HttpResponse) -> Any:
     return json.loads(response.get_body())
 
 
-def _functions(edge: Edge) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:
+def _has_client(handler: Handler) -> bool:
+    return "client" in inspect.signature(handler).parameters
+
+
+def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:
     app = func.FunctionApp()
+    room = edge.service.control
+    assert room is not None
+    app.register_functions(build_blueprint(edge, reading_answers(room)))
+    app.register_functions(durable_blueprint(edge, steering_answers(room, engine)))
     for blueprint in (
-        scoring_blueprint, decisions_blueprint, models_blueprint, releases_blueprint, open_inference_blueprint,
-        health_blueprint, page_blueprint, unmatched_blueprint,
+        versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint, releases_blueprint,
+        open_inference_blueprint, health_blueprint, page_blueprint, unmatched_blueprint,
     ):  # fmt: skip
         app.register_functions(blueprint(edge))
     return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import azure.functions as func
 import msgspec
@@ -43,13 +43,15 @@ class Tokens(Protocol):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way. `told` is what the endpoint adds to the log line."""
+    """One request on its way. `told` is what the endpoint adds to the log line, `client` the durable client where the
+    endpoint has one."""
 
     request: func.HttpRequest
     call: Call
     body: object = None
     raw_body: bytes = b""
     told: dict[str, object] = field(default_factory=dict)
+    client: Any = None
 
     def param(self, name: str) -> str:
         """A parameter of the route."""
@@ -72,6 +74,7 @@ class Reply:
 
 Answer = Callable[[Exchange], Awaitable[Reply]]
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+DurableHandler = Callable[[func.HttpRequest, Any], Awaitable[func.HttpResponse]]
 
 
 class Edge:
@@ -86,20 +89,31 @@ class Edge:
         """The function that the host calls for an endpoint."""
 
         async def handle(req: func.HttpRequest) -> func.HttpResponse:
-            await self.service.ensure_started()
-            exchange = Exchange(req, self._open_call(endpoint, req))
-            try:
-                reply = await self._answer(endpoint, exchange, answer)
-            except VouchError as error:
-                reply = await self._refuse(endpoint, exchange, error)
-            except Exception:
-                # The last boundary: the caller gets a problem, the log gets the fault.
-                fault_log.exception("Request %s to %s failed.", exchange.call.request_id, endpoint.name)
-                reply = await self._refuse(endpoint, exchange, InternalError())
-            self._log(endpoint, exchange, reply)
-            return self._respond(exchange, reply)
+            return await self._handle(endpoint, answer, Exchange(req, self._open_call(endpoint, req)))
 
         return handle
+
+    def durable_handler(self, endpoint: Endpoint, answer: Answer) -> DurableHandler:
+        """The same for an endpoint that has a durable client."""
+
+        async def handle(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+            exchange = Exchange(req, self._open_call(endpoint, req), client=client)
+            return await self._handle(endpoint, answer, exchange)
+
+        return handle
+
+    async def _handle(self, endpoint: Endpoint, answer: Answer, exchange: Exchange) -> func.HttpResponse:
+        await self.service.ensure_started()
+        try:
+            reply = await self._answer(endpoint, exchange, answer)
+        except VouchError as error:
+            reply = await self._refuse(endpoint, exchange, error)
+        except Exception:
+            # The last boundary: the caller gets a problem, the log gets the fault.
+            fault_log.exception("Request %s to %s failed.", exchange.call.request_id, endpoint.name)
+            reply = await self._refuse(endpoint, exchange, InternalError())
+        self._log(endpoint, exchange, reply)
+        return self._respond(exchange, reply)
 
     def _open_call(self, endpoint: Endpoint, req: func.HttpRequest) -> Call:
         return Call(

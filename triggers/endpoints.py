@@ -39,6 +39,7 @@ class Endpoint:
     response: Any = None
     problems: tuple[str, ...] = ()
     is_open_inference: bool = False
+    status: int = 200
 
 
 def _roles(*names: str) -> frozenset[str]:
@@ -116,6 +117,72 @@ UNHOLD = Endpoint(
     "release_unhold", ("POST",), "api/v1/releases/{model}:unhold", "Let rollouts change the release again",
     _roles("operator"), schemas.Reasoned, SMALL_BYTES, schemas.Release, CHANGING,
 )  # fmt: skip
+SYNTHETIC = Endpoint(
+    "models_synthetic", ("POST",), "api/v1/models/{model}/versions/{version}:synthetic",
+    "Score a version's golden set in this region",
+    _roles("control", "operator"), schemas.SyntheticRun, SMALL_BYTES, schemas.Metrics,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "not-found", "not-ready"),
+)  # fmt: skip
+UNDO = Endpoint(
+    "models_undo", ("POST",), "api/v1/models/{model}:undo", "Take every region back from a version at once",
+    _roles("operator", "breakglass"), schemas.Undo, SMALL_BYTES, schemas.Undone, CHANGING,
+)  # fmt: skip
+LIFT = Endpoint(
+    "models_unwithdraw", ("POST",), "api/v1/models/{model}:unwithdraw", "Let every region serve a version again",
+    _roles("operator"), schemas.Withdrawal, SMALL_BYTES, schemas.Undone, CHANGING,
+)  # fmt: skip
+
+_SEEING = _roles("operator", "approver", "auditor")
+_ROLLOUT = (*AUTHENTICATED, "not-control", "not-found", "ledger-unavailable")
+_STEERING = (*_ROLLOUT, *BODY, "ledger-busy", "invalid-request", "rollout-over")
+START_ROLLOUT = Endpoint(
+    "rollouts_start", ("POST",), "api/v1/rollouts", "Roll a version out to every region",
+    _roles("operator"), schemas.RolloutPlan, SMALL_BYTES, schemas.Rollout,
+    (*_ROLLOUT, *BODY, "ledger-busy", "invalid-request", "invalid-parameter", "rollout-under-way", "version-withdrawn",
+     "idempotency-mismatch"),
+    status=202,
+)  # fmt: skip
+LIST_ROLLOUTS = Endpoint(
+    "rollouts_list", ("GET",), "api/v1/rollouts", "List the rollouts, the newest first",
+    _SEEING, response=schemas.RolloutList, problems=_ROLLOUT,
+)  # fmt: skip
+LINT_ROLLOUT = Endpoint(
+    "rollouts_lint", ("POST",), "api/v1/rollouts:lint", "Find every fault of a plan, and change nothing",
+    _SEEING, schemas.RolloutPlan, SMALL_BYTES, schemas.LintedPlan, (*AUTHENTICATED, *BODY, "not-control"),
+)  # fmt: skip
+READ_ROLLOUT = Endpoint(
+    "rollout_read", ("GET",), "api/v1/rollouts/{rollout_id}", "See where a rollout stands",
+    _SEEING, response=schemas.Rollout, problems=_ROLLOUT,
+)  # fmt: skip
+APPROVE = Endpoint(
+    "rollout_approve", ("POST",), "api/v1/rollouts/{rollout_id}:approve", "Approve the gate a rollout waits at",
+    _roles("approver"), schemas.Approval, SMALL_BYTES, schemas.Rollout, (*_STEERING, "not-counted"),
+)  # fmt: skip
+REJECT = Endpoint(
+    "rollout_reject", ("POST",), "api/v1/rollouts/{rollout_id}:reject", "Reject a rollout: every region goes back",
+    _roles("approver"), schemas.Said, SMALL_BYTES, schemas.Rollout, _STEERING,
+)  # fmt: skip
+PAUSE = Endpoint(
+    "rollout_pause", ("POST",), "api/v1/rollouts/{rollout_id}:pause", "Let a rollout go no further for now",
+    _roles("operator"), schemas.Said, SMALL_BYTES, schemas.Rollout, _STEERING,
+)  # fmt: skip
+RESUME = Endpoint(
+    "rollout_resume", ("POST",), "api/v1/rollouts/{rollout_id}:resume", "Let a rollout go on",
+    _roles("operator"), schemas.Said, SMALL_BYTES, schemas.Rollout, _STEERING,
+)  # fmt: skip
+ABORT = Endpoint(
+    "rollout_abort", ("POST",), "api/v1/rollouts/{rollout_id}:abort", "Abort a rollout: every region goes back",
+    _roles("operator"), schemas.Said, SMALL_BYTES, schemas.Rollout, _STEERING,
+)  # fmt: skip
+PROMOTE_FULL = Endpoint(
+    "rollout_promote_full", ("POST",), "api/v1/rollouts/{rollout_id}:promoteFull",
+    "Skip pauses, bakes and gates, but no verdict",
+    _roles("operator", "approver"), schemas.Said, SMALL_BYTES, schemas.Rollout, (*_STEERING, "not-counted"),
+)  # fmt: skip
+READ_FLEET = Endpoint(
+    "fleet_read", ("GET",), "api/v1/fleet/{model}", "What every region is to serve, and what the reconciler found",
+    _SEEING, response=schemas.Fleet, problems=_ROLLOUT,
+)  # fmt: skip
 OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
 LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
 READY = Endpoint(
@@ -178,6 +245,9 @@ UNMATCHED = Endpoint(
 ENDPOINTS: Sequence[Endpoint] = (
     SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
     READ_METRICS, RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
+    SYNTHETIC, UNDO, LIFT,
+    START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
+    READ_FLEET,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
     UNMATCHED,

@@ -112,7 +112,7 @@ def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if method != "HEAD":
         success["content"] = _success_content(endpoint)
-    responses = {"200": success}
+    responses = {str(endpoint.status): success}
     for status, kinds in sorted(_by_status(PROBLEMS_BY_SLUG[slug] for slug in (*endpoint.problems, *ALWAYS)).items()):
         responses[str(status)] = {"description": "; ".join(kind.title for kind in kinds) + "."}
         if method != "HEAD":

@@ -251,6 +251,97 @@ class Reasoned(Struct, forbid_unknown_fields=True):
     change_id: Annotated[str, Meta(max_length=100)] = ""
 
 
+class Undo(Struct, forbid_unknown_fields=True):
+    """`leave` is the version that no region is to serve any more."""
+
+    leave: ShortText
+    reason: Annotated[str, Meta(min_length=1, max_length=400)]
+
+
+class Undone(Struct):
+    """What each region said: its `release`, or a `fault`."""
+
+    model: str
+    version: str
+    regions: dict[str, dict[str, Any]]
+
+
+class RolloutPlan(Struct):
+    """Durations are ISO 8601 (`PT10M`). Only `model` and one of `version` and `policy` are required."""
+
+    model: str
+    version: str | UnsetType = UNSET
+    policy: str | UnsetType = UNSET
+    waves: list[list[str]] | UnsetType = UNSET
+    steps: list[dict[str, Any]] | UnsetType = UNSET
+    bake: str | UnsetType = UNSET
+    approval: dict[str, str] | UnsetType = UNSET
+    metrics: list[dict[str, Any]] | UnsetType = UNSET
+    onFailure: Literal["rollbackAll", "pause"] | UnsetType = UNSET  # noqa: N815 - the words are Argo's
+    noData: Literal["hold", "synthetic", "fail"] | UnsetType = UNSET  # noqa: N815
+    deadline: str | UnsetType = UNSET
+
+
+class LintedPlan(Struct):
+    """Every fault of a plan, and the plan with its gaps filled in where there is none."""
+
+    faults: list[Fault]
+    plan: dict[str, Any] | None
+
+
+class RolloutSummary(Struct):
+    id: str
+    model: str
+    target: dict[str, str | None]
+    starter: str
+    started_at: datetime
+    phase: Literal["Pending", "Progressing", "Paused", "RollingBack", "Succeeded", "RolledBack", "Failed"]
+    message: str
+    wave: int
+    waves: int
+    gate: str | None
+    seen_at: datetime | None
+
+
+class RolloutList(Struct):
+    rollouts: list[RolloutSummary]
+
+
+class Rollout(RolloutSummary):
+    """`orders` is what people have said, `timeline` every transition, oldest first."""
+
+    plan: dict[str, Any]
+    regions: dict[str, dict[str, Any] | None]
+    orders: dict[str, dict[str, Any]]
+    timeline: list[dict[str, Any]]
+
+
+class Approval(Struct, forbid_unknown_fields=True):
+    """`gate` is the one that the rollout waits at now, such as `wave-1`."""
+
+    gate: ShortText
+
+
+class Said(Struct, forbid_unknown_fields=True):
+    """Why somebody does this."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class Fleet(Struct):
+    """What every region is to serve, and what the reconciler last found there."""
+
+    model: str
+    desired: dict[str, Any] | None
+    found: dict[str, Any] | None
+
+
+class SyntheticRun(Struct, forbid_unknown_fields=True):
+    """`policy` reads `name/version`."""
+
+    policy: ShortText
+
+
 class Health(Struct):
     status: str
     region: str

@@ -52,7 +52,7 @@ def read_asked(exchange: Exchange, payloads: Sequence[object], generated_ids: fr
         explain=_read_explain(exchange.request.params.get("explain")),
         pinned_version=read_operator_header(exchange, "X-Model-Version"),
         synthetic=_read_synthetic(exchange),
-        idempotency=_read_key(exchange),
+        idempotency=read_key(exchange),
         generated_ids=generated_ids,
     )
 
@@ -116,7 +116,7 @@ def _read_synthetic(exchange: Exchange) -> bool:
     return value is not None
 
 
-def _read_key(exchange: Exchange) -> IdempotencyKey | None:
+def read_key(exchange: Exchange) -> IdempotencyKey | None:
     key = exchange.header("idempotency-key")
     if key is None:
         return None

@@ -28,7 +28,8 @@ ALLOWED = {
     "rollouts": {"rollouts", "scoring"},
     "flows": {"flows", "audit", "rollouts", "scoring"},
     "triggers": {"triggers", "flows", "audit", "rollouts", "scoring"},
-    "adapters": {"adapters", "flows", "audit", "scoring"},
+    "orchestrations": {"orchestrations", "flows", "audit", "rollouts", "scoring"},
+    "adapters": {"adapters", "flows", "audit", "rollouts", "scoring"},
 }
 IMPURE = {"time", "random", "secrets", "os", "socket", "subprocess", "asyncio", "pathlib", "io", "requests", "aiohttp"}
 LIBRARY_LOADER = "scoring/booster.py"

@@ -12,6 +12,23 @@ from triggers.endpoints import ENDPOINTS, UNMATCHED, Endpoint
 TARGET = {"version": "1.0.0", "policy": "standard/1"}
 ROLLOUT = "01a20b88-7c4e-7995-b00e-1b51e55f7352"
 OPENED = Release("deal-fraud", Target("1.0.0", "standard/1"), generation=2, rollout_id=ROLLOUT)
+PLAN = {"model": "deal-fraud", "version": "1.1.0"}
+ORDER = {
+    "id": ROLLOUT,
+    "model": "other",
+    "plan": {"waves": [["westeurope"]]},
+    "target": {"version": "1.1.0", "policy": None},
+    "starter": "somebody",
+    "started_at": "2026-11-23T21:00:00.000Z",
+}
+WAITING = {
+    "phase": "Paused",
+    "message": "",
+    "wave": 1,
+    "gate": "wave-1",
+    "seq": 2,
+    "seen_at": "2026-11-23T21:00:00.000Z",
+}
 BODIES = {
     "deals_score": golden_deal(),
     "deals_score_batch": {"deals": [golden_deal()]},
@@ -23,6 +40,13 @@ BODIES = {
     "release_withdraw": {"version": "1.1.0", "reason": "bad"},
     "release_unwithdraw": {"version": "1.1.0", "reason": "mended"},
     "release_unhold": {"reason": "seen"},
+    "models_synthetic": {"policy": "standard/1"},
+    "models_undo": {"leave": "1.1.0", "reason": "bad"},
+    "models_unwithdraw": {"version": "1.1.0", "reason": "mended"},
+    "rollouts_start": PLAN,
+    "rollouts_lint": PLAN,
+    "rollout_approve": {"gate": "wave-1"},
+    **{f"rollout_{verb}": {"reason": "why"} for verb in ("reject", "pause", "resume", "abort", "promote_full")},
     "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
 }
 BODIES["v2_infer_version"] = BODIES["v2_infer"]
@@ -43,6 +67,20 @@ TABLE = {
     "release_withdraw": {"control", "operator"},
     "release_unwithdraw": {"control", "operator"},
     "release_unhold": {"operator"},
+    "models_synthetic": {"control", "operator"},
+    "models_undo": {"operator", "breakglass"},
+    "models_unwithdraw": {"operator"},
+    "rollouts_start": {"operator"},
+    "rollouts_list": {"operator", "approver", "auditor"},
+    "rollouts_lint": {"operator", "approver", "auditor"},
+    "rollout_read": {"operator", "approver", "auditor"},
+    "rollout_approve": {"approver"},
+    "rollout_reject": {"approver"},
+    "rollout_pause": {"operator"},
+    "rollout_resume": {"operator"},
+    "rollout_abort": {"operator"},
+    "rollout_promote_full": {"operator", "approver"},
+    "fleet_read": {"operator", "approver", "auditor"},
     "openapi": None,
     "health_live": None,
     "health_ready": None,
@@ -64,8 +102,11 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     """The status an endpoint answers, in a region that is ready."""
     scored = read(await desk.send("POST", "/api/v1/deals:score", golden_deal()))
     values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
+    values["rollout_id"] = ROLLOUT
     if endpoint.name == "release_renew":
         desk.store.rows["deal-fraud"] = OPENED
+    await desk.rows.insert("rollouts", ROLLOUT, ORDER)
+    await desk.rows.insert(ROLLOUT, "shown-rollout", WAITING)
     path = f"/{endpoint.route.strip('/').format(**values)}"
     path += "?since=2026-11-23T21:00:00Z" if endpoint.name == "release_metrics" else ""
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
@@ -81,7 +122,7 @@ def test_table_of_roles_names_every_endpoint() -> None:
 @pytest.mark.parametrize("role", ROLES)
 async def test_endpoint_answers_its_roles_and_refuses_the_others(desk: Desk, endpoint: Endpoint, role: str) -> None:
     allowed = TABLE[endpoint.name]
-    expected = 200 if allowed is None or role in allowed else 403
+    expected = endpoint.status if allowed is None or role in allowed else 403
     assert await call(desk, endpoint, role) == expected
 
 

@@ -1,0 +1,68 @@
+"""The durable client as the rest of the app sees it: start a rollout, nudge it, look after those under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+
+from flows.ports import EngineFailed
+from orchestrations.names import NUDGE, ROLLOUT
+
+ORCHESTRATED = ("id", "model", "plan", "target", "digest", "policy_digest", "pace")
+ENDED = (
+    df.OrchestrationRuntimeStatus.Completed,
+    df.OrchestrationRuntimeStatus.Failed,
+    df.OrchestrationRuntimeStatus.Terminated,
+)
+
+
+class DurableEngine:
+    """Implements `flows.ports.Engine` with a durable client, which every call is handed by its binding."""
+
+    async def start(self, client: Any, order: Mapping[str, Any]) -> None:
+        """Start it by its id unless there is such an instance. Raises EngineFailed."""
+        try:
+            if not await client.get_status(order["id"]):
+                await client.start_new(ROLLOUT, order["id"], orchestration_input(order))
+        except Exception as error:  # the client raises plain exceptions for whatever the host says
+            raise EngineFailed(str(error)[:200]) from error
+
+    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str) -> None:
+        """Take the regions back in place of an orchestration that broke. Raises EngineFailed."""
+        instance = f"{order['id']}-rescue"
+        try:
+            if not await client.get_status(instance):
+                await client.start_new(ROLLOUT, instance, {**orchestration_input(order), "rescue": reason})
+        except Exception as error:
+            raise EngineFailed(str(error)[:200]) from error
+
+    async def nudge(self, client: Any, rollout_id: str) -> None:
+        """Raises EngineFailed."""
+        try:
+            await client.raise_event(rollout_id, NUDGE, None)
+        except Exception as error:
+            raise EngineFailed(str(error)[:200]) from error
+
+    async def status(self, client: Any, rollout_id: str) -> str:
+        """The instance's status by name; empty where there is none. Raises EngineFailed."""
+        try:
+            found = await client.get_status(rollout_id)
+        except Exception as error:
+            raise EngineFailed(str(error)[:200]) from error
+        return found.runtime_status.name if found else ""
+
+    async def purge(self, client: Any, until: datetime) -> int:
+        """Delete the histories of what began before a time and has ended; how many. Raises EngineFailed."""
+        try:
+            result = await client.purge_instance_history_by(created_time_to=until, runtime_status=list(ENDED))
+        except Exception as error:
+            raise EngineFailed(str(error)[:200]) from error
+        return int(result.instances_deleted)
+
+
+def orchestration_input(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What an orchestration is told: nothing of a person, the starter included."""
+    return {name: order[name] for name in ORCHESTRATED}
