@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -190,7 +189,8 @@ class Desk:
             route_params=route_params,
             body=raw,
         )
-        return await (handler(request, "client") if _has_client(handler) else handler(request))
+        durable = getattr(handler, "client_function", None)  # what the library wraps, to hand it its client
+        return await (durable(request, "client") if durable else handler(request))
 
     def _find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
         for _, methods, pattern, handler in self.functions:
@@ -203,10 +203,6 @@ class Desk:
 def read(response: func.HttpResponse) -> Any:
     """The JSON of an answer."""
     return json.loads(response.get_body())
-
-
-def _has_client(handler: Handler) -> bool:
-    return "client" in inspect.signature(handler).parameters
 
 
 def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:

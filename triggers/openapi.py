@@ -68,7 +68,8 @@ def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
     models = list(service.models.names())
     versions = sorted({version for model in models for version in service.models.versions(model)})
     model, version = {"type": "string", "enum": models}, {"type": "string", "enum": versions}
-    return {"model": model, "name": model, "version": version, "decision_id": {"type": "string", "format": "uuid"}}
+    identifier = {"type": "string", "format": "uuid"}
+    return {"model": model, "name": model, "version": version, "decision_id": identifier, "rollout_id": identifier}
 
 
 def _paths(path_schemas: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

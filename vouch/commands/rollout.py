@@ -1,0 +1,204 @@
+"""`python -m vouch rollout`: start, watch and steer rollouts, from the command line of whoever may.
+
+Exit codes: 0 done (of `watch`: Succeeded), 1 refused or unreachable, 2 a wrong command line, 3 RolledBack, 4 Failed,
+5 still under way when `watch` was left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vouch.rollouts.calls import ControlRegion, Refused
+from vouch.rollouts.picture import EXIT_CODES, watch_live, write_lines
+
+Document = Mapping[str, Any]
+LOCAL_URL = "http://127.0.0.1:7071"
+TOKENS = Path(".local/tokens")
+ROLES = {"approve": "approver", "reject": "approver"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verbs and what each takes."""
+    verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
+    for verb, summary in VERBS.items():
+        _add_common(verbs.add_parser(verb, help=summary, description=summary.capitalize() + "."), verb)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit code."""
+    try:
+        control = ControlRegion(arguments.url, _read_token(arguments))
+        return RUN[arguments.verb](control, arguments)
+    except Refused as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+
+
+def _start(control: ControlRegion, arguments: argparse.Namespace) -> int:
+    rollout = control.ask("POST", "/api/v1/rollouts", _plan(arguments), key=arguments.idempotency_key)
+    if arguments.watch:
+        arguments.id = rollout["id"]
+        return _watch(control, arguments)
+    _say(arguments, rollout, f"Rollout {rollout['id']} of {rollout['model']} has begun. See it: "
+                             f"python -m vouch rollout watch {rollout['id']}")  # fmt: skip
+    return 0
+
+
+def _lint(control: ControlRegion, arguments: argparse.Namespace) -> int:
+    linted = control.ask("POST", "/api/v1/rollouts:lint", _plan(arguments))
+    faults = [f"{fault['pointer']}: {fault['detail']}" for fault in linted["faults"]]
+    _say(arguments, linted, "\n".join(faults) or "No fault found.")
+    return 1 if faults else 0
+
+
+def _watch(control: ControlRegion, arguments: argparse.Namespace) -> int:
+    rollout_id = arguments.id or _newest(control)
+
+    def read() -> Document:
+        found: Document = control.ask("GET", f"/api/v1/rollouts/{rollout_id}")
+        return found
+
+    if arguments.json:
+        return _watch_json(read)
+    if not sys.stdout.isatty():
+        return write_lines(read, print)
+    return watch_live(read)
+
+
+def _watch_json(read: Callable[[], Document]) -> int:
+    """One line of JSON whenever something changed, until the end."""
+    last = ""
+    while True:
+        rollout = read()
+        text = json.dumps(rollout)
+        if text != last:
+            print(text, flush=True)
+            last = text
+        if rollout["phase"] in EXIT_CODES:
+            return EXIT_CODES[rollout["phase"]]
+        time.sleep(1)
+
+
+def _steer(control: ControlRegion, arguments: argparse.Namespace) -> int:
+    rollout_id, verb = arguments.id or _newest(control), arguments.verb
+    body = {"gate": arguments.gate or _gate(control, rollout_id)} if verb == "approve" else {"reason": arguments.reason}
+    path = f"/api/v1/rollouts/{rollout_id}:{PATHS.get(verb, verb)}"
+    rollout = control.ask("POST", path, body)
+    _say(arguments, rollout, f"Rollout {rollout_id}: {verb} was taken; it is {rollout['phase']}.")
+    return 0
+
+
+def _list(control: ControlRegion, arguments: argparse.Namespace) -> int:
+    found = control.ask("GET", "/api/v1/rollouts")
+    lines = [f"{r['id']}  {r['phase']:<11}  {r['model']} {_target(r)}  {r['message']}" for r in found["rollouts"]]
+    _say(arguments, found, "\n".join(lines) or "No rollout yet.")
+    return 0
+
+
+def _undo(control: ControlRegion, arguments: argparse.Namespace) -> int:
+    body = {"leave": arguments.leave, "reason": arguments.reason or "undone from the command line"}
+    undone = control.ask("POST", f"/api/v1/models/{arguments.model}:undo", body)
+    lines = [f"{name}: {_undone(said)}" for name, said in undone["regions"].items()]
+    _say(arguments, undone, "\n".join(lines))
+    return 1 if any("fault" in said for said in undone["regions"].values()) else 0
+
+
+def _undone(said: Document) -> str:
+    return str(said["fault"]) if "fault" in said else f"serves {said['release']['stable']['version']}"
+
+
+def _target(rollout: Document) -> str:
+    return " ".join(filter(None, (rollout["target"]["version"], rollout["target"]["policy"])))
+
+
+def _newest(control: ControlRegion) -> str:
+    """The rollout that is meant where none is named."""
+    found = control.ask("GET", "/api/v1/rollouts")["rollouts"]
+    if not found:
+        raise Refused("There is no rollout yet. Start one: python -m vouch rollout start --model M --version V")
+    return str(found[0]["id"])
+
+
+def _gate(control: ControlRegion, rollout_id: str) -> str:
+    gate = control.ask("GET", f"/api/v1/rollouts/{rollout_id}")["gate"]
+    if gate is None:
+        raise Refused("The rollout waits at no gate now.")
+    return str(gate)
+
+
+def _plan(arguments: argparse.Namespace) -> Document:
+    """The plan of a file, and what the options say over it."""
+    plan: dict[str, Any] = {}
+    if arguments.plan:
+        try:
+            plan = json.loads(arguments.plan.read_text())
+        except (OSError, ValueError) as error:
+            raise Refused(f"{arguments.plan} can't be read: {error}. It has to hold a plan as JSON.") from error
+    given = {"model": arguments.model, "version": arguments.version, "policy": arguments.policy}
+    return plan | {name: value for name, value in given.items() if value is not None}
+
+
+def _read_token(arguments: argparse.Namespace) -> str:
+    file = arguments.token_file or TOKENS / f"{ROLES.get(arguments.verb, 'operator')}.jwt"
+    try:
+        return str(file.read_text()).strip()
+    except OSError as error:
+        raise Refused(f"No token: {error}. Name one with --token-file, or start the local system: make run") from error
+
+
+def _say(arguments: argparse.Namespace, document: Document, text: str) -> None:
+    print(json.dumps(document) if arguments.json else text)
+
+
+def _add_common(parser: argparse.ArgumentParser, verb: str) -> None:
+    parser.add_argument("--url", default=LOCAL_URL, help=f"the control region's base URL (default {LOCAL_URL})")
+    parser.add_argument("--token-file", type=Path, help=f"a file with a bearer token (default {TOKENS}/<role>.jwt)")
+    parser.add_argument("--json", action="store_true", help="answer JSON")
+    if verb in {"start", "lint"}:
+        parser.add_argument("--plan", type=Path, help="a file with a plan as JSON")
+        for name in ("model", "version", "policy"):
+            parser.add_argument(f"--{name}")
+    if verb == "start":
+        parser.add_argument("--idempotency-key", help="starting twice with the same key is starting once")
+        parser.add_argument("--watch", action="store_true", help="watch it to its end")
+    if verb in {*STEERING, "watch"}:
+        parser.add_argument("id", nargs="?", help="the rollout's id (default: the newest)")
+    if verb == "approve":
+        parser.add_argument("--gate", help="the gate, such as wave-1 (default: the one it waits at)")
+    if verb in STEERING:
+        parser.add_argument("--reason", default="", help="why")
+    if verb == "undo":
+        parser.add_argument("model")
+        parser.add_argument("--leave", required=True, metavar="VERSION", help="the version that nobody is to serve")
+        parser.add_argument("--reason", default="")
+
+
+STEERING = ("approve", "reject", "pause", "resume", "abort", "promote-full")
+PATHS = {"promote-full": "promoteFull"}
+VERBS = {
+    "start": "roll a version out to every region",
+    "watch": "see regions, weights, verdicts and timeline as they change",
+    "list": "list the rollouts",
+    "lint": "find every fault of a plan",
+    "approve": "approve the gate that a rollout waits at",
+    "reject": "reject a rollout: every region goes back",
+    "pause": "let a rollout go no further for now",
+    "resume": "let a rollout go on",
+    "abort": "abort a rollout: every region goes back",
+    "promote-full": "skip pauses, bakes and gates, but no verdict",
+    "undo": "take every region back from a version at once",
+}
+RUN: Mapping[str, Callable[[ControlRegion, argparse.Namespace], int]] = {
+    "start": _start,
+    "watch": _watch,
+    "list": _list,
+    "lint": _lint,
+    "undo": _undo,
+    **dict.fromkeys(STEERING, _steer),
+}

@@ -1,0 +1,1 @@
+"""Rollouts as the command line shows them."""

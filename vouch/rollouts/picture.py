@@ -1,0 +1,107 @@
+"""A rollout as a picture in the terminal: regions side by side, weights, verdicts, timeline; or as plain lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+Document = Mapping[str, Any]
+UNDER_WAY = 5
+EXIT_CODES = {"Succeeded": 0, "RolledBack": 3, "Failed": 4}
+COLOURS = {
+    "Succeeded": "green", "Successful": "green", "Promoted": "green",
+    "RolledBack": "yellow", "Paused": "yellow", "Inconclusive": "yellow", "NoData": "yellow", "RollingBack": "yellow",
+    "Failed": "red", "Error": "red",
+}  # fmt: skip
+ICONS = {"Succeeded": "✔", "RolledBack": "↺", "Failed": "✖", "Paused": "॥", "RollingBack": "↺"}
+BAR_CHARACTERS = 20
+TIMELINE_LINES = 12
+LOOK_S = 1.0
+
+
+def watch_live(read: Callable[[], Document]) -> int:
+    """Draw it until its end; the exit code that says how it ended."""
+    rollout = read()
+    with Live(draw(rollout), auto_refresh=False) as live:
+        try:
+            while rollout["phase"] not in EXIT_CODES:
+                time.sleep(LOOK_S)
+                rollout = read()
+                live.update(draw(rollout), refresh=True)
+        except KeyboardInterrupt:
+            return UNDER_WAY
+    return EXIT_CODES[rollout["phase"]]
+
+
+def write_lines(read: Callable[[], Document], say: Callable[[str], None]) -> int:
+    """Write every transition as a line until the end, where there is no terminal to draw on."""
+    told = 0
+    while True:
+        rollout = read()
+        for event in rollout["timeline"][told:]:
+            say(f"{event['at'][:19]}Z  {event['source']:<12}  {event['what']}: {event['message']}")
+        told = len(rollout["timeline"])
+        if rollout["phase"] in EXIT_CODES:
+            say(f"{rollout['phase']}: {rollout['message']}")
+            return EXIT_CODES[rollout["phase"]]
+        time.sleep(LOOK_S)
+
+
+def draw(rollout: Document) -> Group:
+    """The whole picture."""
+    phase = rollout["phase"]
+    target = " with ".join(filter(None, (rollout["target"]["version"], rollout["target"]["policy"])))
+    head = Text.assemble(
+        (f"{ICONS.get(phase, '◌')} {phase}", f"bold {COLOURS.get(phase, 'cyan')}"),
+        f"  {rollout['model']} {target}  wave {rollout['wave']} of {rollout['waves']}  {rollout['id']}",
+    )
+    return Group(head, Text(rollout["message"], style="dim"), _draw_regions(rollout), _draw_timeline(rollout))
+
+
+def _draw_regions(rollout: Document) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("region", "wave", "stage", "step", "weight", "shadow", "verdict", "what it says"):
+        table.add_column(name, no_wrap=name != "what it says")
+    for number, wave in enumerate(rollout["plan"]["waves"], start=1):
+        for region in wave:
+            table.add_row(region, str(number), *_describe_region(rollout["regions"].get(region)))
+    return table
+
+
+def _describe_region(shown: Document | None) -> list[Text]:
+    if shown is None:
+        return [Text("waiting", style="dim"), *[Text("")] * 5]
+    verdict = (shown["judgement"] or {}).get("verdict", "")
+    return [
+        Text(shown["stage"], style=COLOURS.get(shown["stage"], "cyan")),
+        Text(f"{shown['step'] + 1}/{len(shown['steps'])}"),
+        Text(f"{draw_bar(shown['weight'])} {shown['weight']:>3} %"),
+        Text(f"{shown['shadow_share']:.0%}" if shown["shadow_share"] else ""),
+        Text(verdict, style=COLOURS.get(verdict, "")),
+        Text(shown["message"]),
+    ]
+
+
+def _draw_timeline(rollout: Document) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for event in rollout["timeline"][-TIMELINE_LINES:]:
+        table.add_row(
+            Text(event["at"][11:19], style="dim"),
+            event["source"],
+            Text(event["what"], style=COLOURS.get(event["what"], "")),
+            event["message"],
+        )
+    return table
+
+
+def draw_bar(percent: int) -> str:
+    """A weight as a bar."""
+    filled = round(percent / 100 * BAR_CHARACTERS)
+    return "█" * filled + "░" * (BAR_CHARACTERS - filled)
