@@ -26,6 +26,7 @@ from flows.ports import (
     Rows,
     Versions,
 )
+from flows.pull_version import PullVersion
 from flows.read_decision import ReadDecision
 from flows.read_metrics import ReadMetrics
 from flows.reconcile import Reconcile
@@ -106,6 +107,7 @@ def build_service(
         record_rejection=RecordRejection(write),
         score_golden=ScoreGolden(models, policies, decide, clock),
         undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
+        pull_version=PullVersion(models),
         control=room,
     )
 

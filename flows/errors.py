@@ -115,6 +115,10 @@ class RolloutUnderWay(VouchError):
         self.rollout_id = rollout_id
 
 
+class DigestDiffers(VouchError):
+    """A version that is not the one that was meant."""
+
+
 class RolloutOver(VouchError):
     """A rollout that has come to its end takes no orders."""
 

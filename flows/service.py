@@ -11,6 +11,7 @@ from flows.control_room import ControlRoom
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
+from flows.pull_version import PullVersion
 from flows.read_decision import ReadDecision
 from flows.read_metrics import ReadMetrics
 from flows.record_label import RecordLabel
@@ -40,6 +41,7 @@ class Service:
     record_rejection: RecordRejection
     score_golden: ScoreGolden
     undo_version: UndoVersion
+    pull_version: PullVersion
     control: ControlRoom | None
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)
 

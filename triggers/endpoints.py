@@ -123,6 +123,12 @@ SYNTHETIC = Endpoint(
     _roles("control", "operator"), schemas.SyntheticRun, SMALL_BYTES, schemas.Metrics,
     (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "not-found", "not-ready"),
 )  # fmt: skip
+PULL = Endpoint(
+    "models_pull", ("POST",), "api/v1/models/{model}/versions/{version}:pull",
+    "Fetch, verify, keep and load a version in this region",
+    _roles("control", "operator"), schemas.Pull, SMALL_BYTES, schemas.Pulled,
+    (*AUTHENTICATED, *BODY, "invalid-request", "not-found", "digest-differs"),
+)  # fmt: skip
 UNDO = Endpoint(
     "models_undo", ("POST",), "api/v1/models/{model}:undo", "Take every region back from a version at once",
     _roles("operator", "breakglass"), schemas.Undo, SMALL_BYTES, schemas.Undone, CHANGING,
@@ -245,7 +251,7 @@ UNMATCHED = Endpoint(
 ENDPOINTS: Sequence[Endpoint] = (
     SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
     READ_METRICS, RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
-    SYNTHETIC, UNDO, LIFT,
+    PULL, SYNTHETIC, UNDO, LIFT,
     START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
     READ_FLEET,
     OPENAPI, LIVE, READY, PAGE,

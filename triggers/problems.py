@@ -147,6 +147,7 @@ KINDS: Mapping[type[VouchError], Kind] = {
         "A rollout of this model is under way",
         "{error}; abort it first, or wait for its end.",
     ),
+    errors.DigestDiffers: Kind(409, "digest-differs", "The version is another one", "{error}."),
     errors.RolloutOver: Kind(409, "rollout-over", "The rollout has ended", "{error}; start another one."),
     errors.NotCounted: Kind(409, "not-counted", "That does not count", "Nothing was changed: {error}."),
     errors.NotControl: Kind(421, "not-control", "This is not the control region", "Ask there: {error}."),

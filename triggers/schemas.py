@@ -336,6 +336,21 @@ class Fleet(Struct):
     found: dict[str, Any] | None
 
 
+class Pull(Struct, forbid_unknown_fields=True):
+    """`digest` is the one that is meant; empty: whichever there is."""
+
+    digest: Annotated[str, Meta(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
+
+
+class Pulled(Struct):
+    """A version that this region can serve with everything else gone; `golden` deals were answered as ever."""
+
+    name: str
+    version: str
+    digest: Digest
+    golden: int
+
+
 class SyntheticRun(Struct, forbid_unknown_fields=True):
     """`policy` reads `name/version`."""
 
