@@ -117,9 +117,12 @@ def _failures(counters: Counters, model: str, generation: int) -> int:
 
 
 def _flips(counters: Counters, release: Release, span: Span) -> dict[tuple[str, str], int]:
+    """Pairs of outcomes. The more a candidate answers, the fewer deals both judge, so that what was seen since the
+    rollout began counts."""
+    since = span.step_generation if release.weight == 0 else span.first_generation
     flips: dict[tuple[str, str], int] = {}
     for (model, _, generation, traffic, _, outcome, other), count in counters.flips.items():
-        if model == release.model and generation >= span.step_generation and traffic == Traffic.LIVE:
+        if model == release.model and generation >= since and traffic == Traffic.LIVE:
             flips[outcome, other] = flips.get((outcome, other), 0) + count
     return flips
 

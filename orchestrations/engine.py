@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -11,6 +11,7 @@ import azure.durable_functions as df
 from flows.ports import EngineFailed
 from orchestrations.names import NUDGE, ROLLOUT
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 ORCHESTRATED = ("id", "model", "plan", "target", "digest", "policy_digest", "pace")
 ENDED = (
     df.OrchestrationRuntimeStatus.Completed,
@@ -57,7 +58,7 @@ class DurableEngine:
     async def purge(self, client: Any, until: datetime) -> int:
         """Delete the histories of what began before a time and has ended; how many. Raises EngineFailed."""
         try:
-            result = await client.purge_instance_history_by(created_time_to=until, runtime_status=list(ENDED))
+            result = await client.purge_instance_history_by(BEGINNING, until, list(ENDED))
         except Exception as error:
             raise EngineFailed(str(error)[:200]) from error
         return int(result.instances_deleted)

@@ -18,9 +18,8 @@ from typing import Any
 from orchestrations.asking import Answer, Pace, Steps, ask_once, ask_until, fault_of, text_of
 from orchestrations.names import NOTE_TRANSITION, PULL_VERSION, RUN_SYNTHETIC, SET_RELEASE, WATCH_REGION
 from rollouts.decisions import AskPerson, Hold, Proceed, RollBack, RunSynthetic, decide_after_analysis
-from rollouts.lint import read_plan
 from rollouts.phases import Phase
-from rollouts.plan import Analysis, MetricRule, Pause, Plan, SetWeight, Shadow, Step, step_data
+from rollouts.plan import Analysis, MetricRule, Pause, Plan, SetWeight, Shadow, Step, read_plan, step_data
 from rollouts.readings import InvalidReading, parse_reading
 from rollouts.verdicts import Judgement, Verdict, judge_metrics, judgement_data, synthetic_rules
 
@@ -253,7 +252,7 @@ class RegionPart:
         self, stage: str, message: str, judgement: Judgement | None = None, *, notice: str = "", once: bool = False
     ) -> Generator[Any, Any, None]:
         """Note where the region stands. What can't be noted now is noted with the next transition."""
-        self._stage, told = stage, (stage, message)
+        self._stage, told = stage, (stage, judgement.verdict if judgement else message)
         if once and told == self._told:
             return
         self._told, self._message = told, message

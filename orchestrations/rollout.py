@@ -28,10 +28,9 @@ from orchestrations.names import (
 )
 from orchestrations.region_rollout import PROMOTED
 from rollouts.gates import gate_before
-from rollouts.lint import read_plan
 from rollouts.outcome import judge_rollback
 from rollouts.phases import Event, Phase, next_phase
-from rollouts.plan import OnFailure
+from rollouts.plan import OnFailure, read_plan
 
 SOURCE = "rollout"
 RESCUE_SEQ = 50_000

@@ -104,3 +104,11 @@ async def test_counters_that_cannot_be_read_are_told(stage: Stage) -> None:
     metrics = ReadMetrics(ReadRelease(stage.store), MemoryCounters(stage.ledger, StorageFailed("gone")))
     with pytest.raises(LedgerUnavailable):
         await metrics("deal-fraud", SPAN)
+
+
+def test_pairs_are_counted_since_the_rollout_began_once_the_candidate_answers() -> None:
+    everything = replace(CANARY, weight=100, generation=3)
+    reading = read(
+        everything, looked_on("approve", "decline", generation=2), looked_on("approve", "review", generation=1)
+    )
+    assert reading["flips"] == [["approve", "decline", 1]]
