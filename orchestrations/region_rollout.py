@@ -18,7 +18,6 @@ from typing import Any
 from orchestrations.asking import Answer, Pace, Steps, ask_once, ask_until, fault_of, text_of
 from orchestrations.names import NOTE_TRANSITION, PULL_VERSION, RUN_SYNTHETIC, SET_RELEASE, WATCH_REGION
 from rollouts.decisions import AskPerson, Hold, Proceed, RollBack, RunSynthetic, decide_after_analysis
-from rollouts.phases import Phase
 from rollouts.plan import Analysis, MetricRule, Pause, Plan, SetWeight, Shadow, Step, read_plan, step_data
 from rollouts.readings import InvalidReading, parse_reading
 from rollouts.verdicts import Judgement, Verdict, judge_metrics, judgement_data, synthetic_rules
@@ -42,7 +41,8 @@ def region_rollout(context: Any) -> Generator[Any, Any, Answer]:
         ended = Ended(PROMOTED, "promoted")
     except Ended as error:
         ended = error
-        yield from part.tell(Phase.FAILED.value, error.reason, part.last_judgement)
+        stage = "Failed" if error.how == FAILED else "Stopped"
+        yield from part.tell(stage, error.reason, part.last_judgement)
     return {"region": part.region, "outcome": ended.how, "reason": ended.reason, "generation": part.generation}
 
 

@@ -8,7 +8,7 @@ from rollouts.plan import NoDataPolicy
 from rollouts.verdicts import Judgement, Verdict
 
 ERRORS_ALLOWED = 4
-"""So many errors in a row are borne, as Argo's `consecutiveErrorLimit`."""
+"""So many errors in a row are borne: the default of Argo Rollouts' `consecutiveErrorLimit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +50,28 @@ def decide_after_analysis(
     synthetic: Judgement | None = None,
 ) -> Decision:
     """What to do. Where the analysis is no step but runs through a pause or a bake, `Proceed` means to go on waiting
-    and too few deals are no obstacle. `errors_in_a_row` counts this one."""
+    and too few deals are no obstacle. `errors_in_a_row` counts this one. With `synthetic`, the golden set's judgement,
+    it stands in for live deals that are too few."""
+    if judgement.verdict is Verdict.NO_DATA:
+        if not is_step:
+            return Proceed()
+        if no_data is NoDataPolicy.SYNTHETIC:
+            return RunSynthetic() if synthetic is None else _obey(synthetic, errors_in_a_row, "the golden set: ")
+        reason = f"too few deals to judge: {judgement.reason}"
+        return RollBack(reason) if no_data is NoDataPolicy.FAIL else Hold(reason)
+    return _obey(judgement, errors_in_a_row)
+
+
+def _obey(judgement: Judgement, errors_in_a_row: int, whose: str = "") -> Decision:
+    reason = f"{whose}{judgement.reason}"
     match judgement.verdict:
         case Verdict.FAILED:
-            return RollBack(judgement.reason)
+            return RollBack(reason)
         case Verdict.ERROR:
-            return RollBack(judgement.reason) if errors_in_a_row > ERRORS_ALLOWED else Hold(judgement.reason)
+            return RollBack(reason) if errors_in_a_row > ERRORS_ALLOWED else Hold(reason)
         case Verdict.INCONCLUSIVE:
-            return AskPerson(judgement.reason)
+            return AskPerson(reason)
+        case Verdict.NO_DATA:
+            return Hold(reason)
         case Verdict.SUCCESSFUL:
             return Proceed()
-        case Verdict.NO_DATA:
-            return _decide_without_data(judgement, no_data, synthetic) if is_step else Proceed()
-
-
-def _decide_without_data(judgement: Judgement, no_data: NoDataPolicy, synthetic: Judgement | None) -> Decision:
-    if no_data is NoDataPolicy.FAIL:
-        return RollBack(f"too few deals to judge: {judgement.reason}")
-    if no_data is NoDataPolicy.HOLD:
-        return Hold(f"too few deals to judge: {judgement.reason}")
-    if synthetic is None:
-        return RunSynthetic()
-    if synthetic.verdict is Verdict.SUCCESSFUL:
-        return Proceed()
-    return RollBack(f"the golden set: {synthetic.reason}")

@@ -48,10 +48,19 @@ _ACTIVE: Mapping[Event, Phase] = {
     Event.STOPPED: Phase.ROLLING_BACK,
 }
 TRANSITIONS: Mapping[Phase, Mapping[Event, Phase]] = {
-    Phase.PENDING: {Event.STARTED: Phase.PROGRESSING, Event.STOPPED: Phase.ROLLING_BACK},
+    Phase.PENDING: {
+        Event.STARTED: Phase.PROGRESSING,
+        Event.FAILED: Phase.ROLLING_BACK,
+        Event.STOPPED: Phase.ROLLING_BACK,
+    },
     Phase.PROGRESSING: {**_ACTIVE, Event.COMPLETED: Phase.SUCCEEDED},
     Phase.PAUSED: _ACTIVE,
-    Phase.ROLLING_BACK: {Event.TAKEN_BACK: Phase.ROLLED_BACK, Event.NOT_TAKEN_BACK: Phase.FAILED},
+    Phase.ROLLING_BACK: {
+        Event.FAILED: Phase.ROLLING_BACK,
+        Event.STOPPED: Phase.ROLLING_BACK,
+        Event.TAKEN_BACK: Phase.ROLLED_BACK,
+        Event.NOT_TAKEN_BACK: Phase.FAILED,
+    },
     Phase.SUCCEEDED: {},
     Phase.ROLLED_BACK: {},
     Phase.FAILED: {},

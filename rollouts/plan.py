@@ -1,6 +1,7 @@
 """A plan: what an operator asks a rollout to do, in Argo Rollouts' words.
 
-`rollouts/lint.py` makes plans out of JSON and finds every fault of them; `plan_data` writes them as JSON again.
+`rollouts/lint.py` makes plans out of what a person sent and finds every fault; `plan_data` writes them as JSON, and
+`read_plan` reads that back.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from rollouts.durations import format_duration
+from rollouts.durations import format_duration, parse_duration
 
 
 class Of(StrEnum):
@@ -124,6 +125,9 @@ class Fleet:
     control: str
     least_approval: Before = Before.NEVER
 
+    def is_pair(self, one: str, other: str) -> bool:
+        return self.pairs.get(one) == other or self.pairs.get(other) == one
+
 
 def plan_data(plan: Plan) -> dict[str, Any]:
     """The plan as JSON, in the shape of a request: linting it gives the same plan."""
@@ -163,3 +167,47 @@ def metric_data(rule: MetricRule) -> dict[str, Any]:
         "minSamples": rule.min_samples,
         "onBreach": rule.on_breach.value,
     }
+
+
+def read_plan(data: Mapping[str, Any]) -> Plan:
+    """The plan that `plan_data` wrote. It was linted when it was made and is not judged again: an orchestration that
+    was started under older rules goes on under them, and replays the same."""
+    return Plan(
+        model=data["model"],
+        version=data.get("version"),
+        policy=data.get("policy"),
+        waves=tuple(tuple(wave) for wave in data["waves"]),
+        steps=tuple(_read_step(step) for step in data["steps"]),
+        bake_s=_seconds(data["bake"]),
+        approval=Approval(Before(data["approval"]["before"]), _seconds(data["approval"]["timeout"])),
+        metrics=tuple(_read_metric(metric) for metric in data["metrics"]),
+        on_failure=OnFailure(data["onFailure"]),
+        no_data=NoDataPolicy(data["noData"]),
+        deadline_s=_seconds(data["deadline"]),
+    )
+
+
+def _read_step(data: Mapping[str, Any]) -> Step:
+    [(kind, value)] = data.items()
+    match kind:
+        case "shadow":
+            return Shadow(float(value))
+        case "setWeight":
+            return SetWeight(value)
+        case "pause":
+            return Pause(None if value is None else _seconds(value))
+        case "analysis":
+            return Analysis()
+    raise ValueError(f"no step of a plan: {kind}")
+
+
+def _read_metric(data: Mapping[str, Any]) -> MetricRule:
+    low, high = (None if data.get(bound) is None else float(data[bound]) for bound in ("min", "max"))
+    return MetricRule(data["name"], Of(data["of"]), low, high, data["minSamples"], OnBreach(data["onBreach"]))
+
+
+def _seconds(text: object) -> float:
+    seconds = parse_duration(text)
+    if seconds is None:
+        raise ValueError(f"no duration: {text}")
+    return seconds

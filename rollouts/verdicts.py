@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from rollouts.metrics import ONE_SIDED, PAIRWISE
+from rollouts.metrics import ONE_SIDED, TWO_SIDED
 from rollouts.plan import MetricRule, Of, OnBreach
 from rollouts.readings import Reading
 
@@ -79,8 +79,8 @@ def synthetic_rules(rules: Sequence[MetricRule]) -> list[MetricRule]:
 
 def judge_metric(rule: MetricRule, reading: Reading) -> Measurement:
     """Judge one metric."""
-    if rule.name in PAIRWISE:
-        sample = PAIRWISE[rule.name](reading)
+    if rule.name in TWO_SIDED:
+        sample = TWO_SIDED[rule.name](reading)
         return _conclude(rule, sample.value, sample.value, None, sample.samples)
     measure = ONE_SIDED.get(rule.name)
     if measure is None:

@@ -1,55 +1,33 @@
-"""Verdicts and the metrics behind them."""
+"""Verdicts: one rule at a time, and together."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollouts.metrics import ONE_SIDED, PAIRWISE, latency_p95_ms, score_psi
+from rollouts.metrics import NAMES
 from rollouts.plan import MetricRule, Of, OnBreach
-from rollouts.readings import Counts, InvalidReading, Reading, parse_reading
-from rollouts.verdicts import WORST_FIRST, Verdict, judge_metric, judge_metrics, judgement_data
+from rollouts.readings import Counts, Reading
+from rollouts.verdicts import WORST_FIRST, Verdict, judge_metric, judge_metrics, judgement_data, synthetic_rules
+from tests.unit.rollouts.samples import BOUNDS, EVEN, GOOD, READING
 
-BOUNDS = (1.0, 2.0, 5.0, 10.0)
-GOOD = Counts(1000, 0, {"approve": 900, "review": 60, "decline": 40}, {1: 900, 2: 100}, {5: 500, 20: 500})
-EVEN = {("approve", "approve"): 940, ("decline", "decline"): 40, ("approve", "decline"): 20}
-READING = Reading(GOOD, GOOD, EVEN, BOUNDS)
-
-
-def value(name: str, of: Of = Of.CANDIDATE, reading: Reading = READING) -> float | None:
-    return judge_metric(MetricRule(name, of, maximum=1e9), reading).value
-
-
-@pytest.mark.parametrize(
-    ("name", "of", "expected"),
-    [
-        ("decisions", Of.CANDIDATE, 1000),
-        ("error_rate", Of.CANDIDATE, 0.0),
-        ("decline_rate", Of.CANDIDATE, 0.04),
-        ("review_rate", Of.DELTA, 0.0),
-        ("decline_rate", Of.RATIO, 1.0),
-        ("error_rate", Of.RATIO, 1.0),
-        ("latency_p95_ms", Of.CANDIDATE, 3.5),
-        ("score_psi", Of.CANDIDATE, 0.0),
-        ("flip_rate", Of.CANDIDATE, 0.02),
-        ("approve_to_decline_per_10k", Of.CANDIDATE, 200.0),
-    ],
-)
-def test_metric_has_its_value(name: str, of: Of, expected: float) -> None:
-    assert value(name, of) == pytest.approx(expected)
+FAILING = replace(GOOD, errors=10)
 
 
 @pytest.mark.parametrize(
     ("rule", "verdict"),
     [
         (MetricRule("decline_rate", maximum=0.05), Verdict.SUCCESSFUL),
+        (MetricRule("decline_rate", maximum=0.04), Verdict.SUCCESSFUL),
         (MetricRule("decline_rate", maximum=0.03), Verdict.FAILED),
+        (MetricRule("decline_rate", minimum=0.04), Verdict.SUCCESSFUL),
         (MetricRule("decline_rate", minimum=0.05), Verdict.FAILED),
         (MetricRule("decline_rate", maximum=0.03, on_breach=OnBreach.PAUSE), Verdict.INCONCLUSIVE),
+        (MetricRule("decline_rate", maximum=0.03, min_samples=1000), Verdict.FAILED),
         (MetricRule("decline_rate", maximum=0.03, min_samples=1001), Verdict.NO_DATA),
         (MetricRule("luck", maximum=1), Verdict.ERROR),
     ],
@@ -58,16 +36,37 @@ def test_rule_gives_its_verdict(rule: MetricRule, verdict: Verdict) -> None:
     assert judge_metric(rule, READING).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("of", "value", "stable"), [(Of.CANDIDATE, 0.04, None), (Of.DELTA, 0.03, 0.01), (Of.RATIO, 4.0, 0.01)]
+)
+def test_value_is_the_candidates_or_compared_with_stables(of: Of, value: float, stable: float | None) -> None:
+    reading = replace(READING, stable=replace(GOOD, outcomes={"approve": 990, "decline": 10}))
+    measured = judge_metric(MetricRule("decline_rate", of, maximum=0.5), reading)
+    assert measured.value == pytest.approx(value)
+    assert (measured.candidate, measured.stable) == (0.04, stable)
+
+
+def test_comparison_needs_enough_deals_on_both_sides() -> None:
+    few = replace(READING, stable=replace(GOOD, decisions=99, outcomes={"approve": 99}))
+    assert judge_metric(MetricRule("decline_rate", Of.DELTA, maximum=0.01), few).verdict is Verdict.NO_DATA
+    assert judge_metric(MetricRule("decline_rate", maximum=0.01), few).verdict is Verdict.FAILED
+
+
 def test_ratio_to_nothing_is_an_error_not_a_number() -> None:
-    failing = Reading(GOOD, replace(GOOD, errors=10), EVEN, BOUNDS)
-    measured = judge_metric(MetricRule("error_rate", Of.RATIO, maximum=2), failing)
+    measured = judge_metric(MetricRule("error_rate", Of.RATIO, maximum=2), replace(READING, candidate=FAILING))
     assert (measured.verdict, measured.value) == (Verdict.ERROR, None)
 
 
-@pytest.mark.parametrize("name", [*ONE_SIDED, *PAIRWISE])
-def test_metric_without_deals_is_no_data(name: str) -> None:
+def test_ratio_of_nothing_to_nothing_is_one() -> None:
+    measured = judge_metric(MetricRule("error_rate", Of.RATIO, maximum=2), READING)
+    assert (measured.verdict, measured.value) == (Verdict.SUCCESSFUL, 1.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("of", list(Of))
+def test_metric_without_deals_is_no_data(name: str, of: Of) -> None:
     empty = Reading(Counts(), Counts(), {}, BOUNDS)
-    assert judge_metric(MetricRule(name, minimum=0, maximum=1), empty).verdict is Verdict.NO_DATA
+    assert judge_metric(MetricRule(name, of, minimum=0, maximum=1), empty).verdict is Verdict.NO_DATA
 
 
 def test_reading_that_could_not_be_had_is_an_error() -> None:
@@ -84,6 +83,10 @@ RULES = {
 }
 
 
+def test_worst_comes_first() -> None:
+    assert [verdict.value for verdict in WORST_FIRST] == ["Failed", "Error", "Inconclusive", "NoData", "Successful"]
+
+
 @given(st.lists(st.sampled_from(list(RULES)), min_size=1, max_size=6))
 def test_whole_is_the_worst_of_its_parts_and_only_all_successful_is_successful(verdicts: list[Verdict]) -> None:
     judgement = judge_metrics([RULES[verdict] for verdict in verdicts], READING)
@@ -93,64 +96,96 @@ def test_whole_is_the_worst_of_its_parts_and_only_all_successful_is_successful(v
 
 def test_nothing_measured_is_never_successful() -> None:
     assert judge_metrics([], READING).verdict is Verdict.NO_DATA
+    assert judge_metrics([], None, "gone").verdict is not Verdict.SUCCESSFUL
 
 
-HISTOGRAM = st.dictionaries(st.integers(0, 49), st.integers(1, 500), min_size=1)
+def declining(share: float) -> Counts:
+    declined = round(share * 1000)
+    return replace(GOOD, outcomes={"approve": 1000 - declined, "decline": declined})
 
 
-@given(HISTOGRAM, HISTOGRAM)
-def test_psi_is_symmetric_never_negative_and_nothing_for_equals(one: dict[int, int], other: dict[int, int]) -> None:
-    def psi(candidate: dict[int, int], stable: dict[int, int]) -> float:
-        found = score_psi(Reading(Counts(risk=stable), Counts(risk=candidate), {}, BOUNDS)).value
-        assert found is not None
-        return found
-
-    assert psi(one, one) == pytest.approx(0)
-    assert psi(one, other) >= -1e-12
-    if sum(one.values()) == sum(other.values()):
-        assert psi(one, other) == pytest.approx(psi(other, one))
+def slow(share: float) -> Counts:
+    late = round(share * 1000)
+    return replace(GOOD, latency={0: 1000 - late, 3: late})
 
 
-@given(st.dictionaries(st.integers(0, len(BOUNDS)), st.integers(1, 1000), min_size=1))
-def test_percentile_lies_in_the_bin_that_holds_it(histogram: dict[int, int]) -> None:
-    sample = latency_p95_ms(Counts(latency=histogram), BOUNDS)
-    total, below = sum(histogram.values()), 0
-    assert sample.value is not None
-    for bin_, count in sorted(histogram.items()):
-        if below + count >= 0.95 * total:
-            low = BOUNDS[bin_ - 1] if bin_ else 0.0
-            assert low <= sample.value <= (BOUNDS[bin_] if bin_ < len(BOUNDS) else low)
-            break
-        below += count
+def failing(share: float) -> Counts:
+    errors = round(share * 1000)
+    return replace(GOOD, errors=errors, decisions=1000 - errors)
 
 
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_worse_value_never_turns_a_failure_into_a_success(bound: float, worse: float) -> None:
-    declined = round(worse * 1000)
-    rule = MetricRule("decline_rate", maximum=bound)
-
-    def verdict(count: int) -> Verdict:
-        counts = replace(GOOD, outcomes={"approve": 1000 - count, "decline": count})
-        return judge_metric(rule, Reading(GOOD, counts, EVEN, BOUNDS)).verdict
-
-    if verdict(declined) is Verdict.FAILED:
-        assert all(verdict(count) is Verdict.FAILED for count in (declined, min(1000, declined + 1), 1000))
+WORSE = {"decline_rate": declining, "latency_p95_ms": slow, "error_rate": failing}
 
 
-def test_reading_is_read_off_what_a_region_answers() -> None:
-    counts: dict[str, Any] = {"decisions": 1, "errors": 2, "outcomes": {"approve": 1}, "latency": [[3, 1]], "risk": []}
-    document = {"stable": counts, "candidate": counts, "flips": [["approve", "", 4]], "latency_bounds_ms": [1, 2]}
-    expected = Counts(1, 2, {"approve": 1}, {3: 1}, {})
-    assert parse_reading(document) == Reading(expected, expected, {("approve", ""): 4}, (1.0, 2.0))
+@given(st.sampled_from(sorted(WORSE)), st.sampled_from(list(Of)), st.floats(0, 12), st.floats(0, 1), st.floats(0, 1))
+def test_worse_value_never_turns_a_failure_into_a_success(
+    name: str, of: Of, bound: float, one: float, other: float
+) -> None:
+    rule = MetricRule(name, of, maximum=bound, min_samples=1)
+
+    def verdict(share: float) -> Verdict:
+        return judge_metric(rule, Reading(WORSE[name](0.1), WORSE[name](share), EVEN, BOUNDS)).verdict
+
+    if verdict(min(one, other)) is Verdict.FAILED:
+        assert verdict(max(one, other)) is Verdict.FAILED
 
 
-@pytest.mark.parametrize("document", [None, 1, [], {}, {"stable": {}}, {"stable": 1, "candidate": 2, "flips": 3}])
-def test_what_is_no_reading_is_told(document: object) -> None:
-    with pytest.raises(InvalidReading):
-        parse_reading(document)
+@given(st.floats(0, 1), st.integers(0, 1000), st.integers(0, 1000))
+def test_more_flips_never_turn_a_failure_into_a_success(bound: float, one: int, other: int) -> None:
+    rule = MetricRule("flip_rate", maximum=bound)
+
+    def verdict(flipped: int) -> Verdict:
+        flips = {("approve", "approve"): 1000 - flipped, ("approve", "review"): flipped}
+        return judge_metric(rule, replace(READING, flips=flips)).verdict
+
+    if verdict(min(one, other)) is Verdict.FAILED:
+        assert verdict(max(one, other)) is Verdict.FAILED
 
 
-def test_judgement_is_told_with_the_numbers_behind_it() -> None:
-    told = judgement_data(judge_metrics([RULES[Verdict.FAILED]], READING))
-    assert told["reason"] == "decline_rate (candidate) is 0.04, allowed is at most 0.03"
-    assert told["metrics"][0]["samples"] == 1000
+@given(st.integers(0, 1000), st.integers(1, 1000))
+def test_fewer_deals_than_asked_for_are_never_judged(deals: int, min_samples: int) -> None:
+    counts = Counts(deals, 0, {"decline": deals})
+    rule = MetricRule("decline_rate", maximum=0.5, min_samples=min_samples)
+    verdict = judge_metric(rule, replace(READING, candidate=counts)).verdict
+    assert (verdict is Verdict.NO_DATA) == (deals < min_samples)
+
+
+def test_judgement_is_told_as_json_with_the_numbers_behind_it() -> None:
+    told = json.loads(json.dumps(judgement_data(judge_metrics([RULES[Verdict.FAILED]], READING)), allow_nan=False))
+    assert told == {
+        "verdict": "Failed",
+        "reason": "decline_rate (candidate) is 0.04, allowed is at most 0.03",
+        "metrics": [
+            {
+                "name": "decline_rate",
+                "of": "candidate",
+                "verdict": "Failed",
+                "value": 0.04,
+                "candidate": 0.04,
+                "stable": None,
+                "min": None,
+                "max": 0.03,
+                "samples": 1000,
+                "minSamples": 100,
+                "detail": "decline_rate (candidate) is 0.04, allowed is at most 0.03",
+            }
+        ],
+    }
+
+
+def test_golden_set_is_judged_however_few_deals_it_holds_and_none_of_it_may_fail() -> None:
+    rules = synthetic_rules(
+        [
+            MetricRule("latency_p95_ms", maximum=5.0, min_samples=100),
+            MetricRule("latency_p95_ms", Of.RATIO, maximum=2.0),
+            MetricRule("flip_rate", maximum=0.1),
+        ]
+    )
+    golden = Counts(3, 0, {"approve": 3}, {1: 3})
+    assert [(rule.name, rule.of) for rule in rules] == [
+        ("latency_p95_ms", Of.CANDIDATE),
+        ("error_rate", Of.CANDIDATE),
+    ]
+    assert judge_metrics(rules, Reading(Counts(), golden, {}, BOUNDS)).verdict is Verdict.SUCCESSFUL
+    assert judge_metrics(rules, Reading(Counts(), replace(golden, errors=1), {}, BOUNDS)).verdict is Verdict.FAILED
+    assert judge_metrics(rules, Reading(Counts(), Counts(), {}, BOUNDS)).verdict is Verdict.NO_DATA
