@@ -26,9 +26,9 @@ METRICS = (
     MetricRule("error_rate", maximum=0.01),
     MetricRule("latency_p95_ms", Of.DELTA, maximum=50.0),
     MetricRule("latency_p95_ms", Of.RATIO, maximum=10.0),
-    MetricRule("decline_rate", Of.DELTA, maximum=0.06),
-    MetricRule("review_rate", Of.DELTA, maximum=0.15),
-    MetricRule("score_psi", maximum=0.25, min_samples=200),
+    MetricRule("decline_rate", Of.DELTA, maximum=0.08),
+    MetricRule("review_rate", Of.DELTA, maximum=0.20),
+    MetricRule("score_psi", maximum=0.5),
     MetricRule("flip_rate", maximum=0.15),
     MetricRule("approve_to_decline_per_10k", maximum=200.0),
 )

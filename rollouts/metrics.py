@@ -63,12 +63,13 @@ def latency_p95_ms(counts: Counts, bounds_ms: tuple[float, ...]) -> Sample:
 
 def score_psi(reading: Reading) -> Sample:
     """The population stability index of the candidate's risk scores against stable's: the sum over bins of
-    (p - q) ln(p / q), with half a deal added to each bin so that an empty one has a logarithm. Below 0.1 is taken as
-    unchanged, above 0.25 as another population (Siddiqi, Credit Risk Scorecards, 2006).
+    (p - q) ln(p / q), with half a deal added to each bin so that an empty one has a logarithm. For one model over time,
+    below 0.1 is taken as unchanged and above 0.25 as another population (Siddiqi, Credit Risk Scorecards, 2006); two
+    versions differ more.
 
     Five bins, each a fifth of the scale, where ten are usual: the scores of trees come in clumps, and one that moved
     from 190 to 210 is no other population; and what chance adds grows with the bins, as (bins - 1)(1/n + 1/m)
-    (Yurdakul and Naranjo, Journal of Risk Model Validation, 2020)."""
+    (Yurdakul, Statistical Properties of Population Stability Index, Western Michigan University, 2018)."""
     one, other = _coarsen(reading.candidate.risk), _coarsen(reading.stable.risk)
     samples = min(sum(one), sum(other))
     if not samples:
