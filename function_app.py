@@ -14,11 +14,13 @@ from pathlib import Path
 import azure.functions as func
 
 from adapters.azure_storage import AzureStorage, connect_by_identity, connect_by_string
+from adapters.blobs_bundles import BlobsBundles
 from adapters.blobs_documents import BlobsDocuments
 from adapters.env_settings import Settings, read_settings
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
-from adapters.held_versions import HeldVersions
+from adapters.held_models import HeldModels
+from adapters.held_policies import HeldPolicies
 from adapters.https_notifier import HttpsNotifier
 from adapters.https_regions import AppTokens, FileAppTokens, HttpsRegions, IdentityAppTokens
 from adapters.jwt_issuer import check_issuer, check_keys_url
@@ -34,7 +36,6 @@ from adapters.tables_reservations import TablesReservations
 from adapters.tables_rows import TablesRows
 from flows.admit_deal import Residency
 from flows.compose_service import ControlPorts, build_service
-from flows.ports import Versions
 from flows.regions import Region, control_of, parse_regions
 from flows.rollouts import RolloutSettings
 from triggers.blueprints import build_blueprint
@@ -44,13 +45,14 @@ from triggers.health import health_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
 from triggers.rollouts import elsewhere_blueprint, reading_answers, steering_answers
 from triggers.scoring import scoring_blueprint
 from triggers.unmatched import unmatched_blueprint
 from triggers.versions import versions_blueprint
 
-ROLLOUTS_TABLE = "rollouts"
+ROLLOUTS_TABLE, KEPT_CONTAINER, REGISTRY_CONTAINER = "rollouts", "versions", "registry"
 
 
 def connect_storage(settings: Settings) -> AzureStorage:
@@ -66,13 +68,13 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
     check_keys_url(settings.jwks_url, settings.in_azure)
     clock = SystemClock()
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
-    models, policies = FolderModels(settings.models_folder), FolderPolicies(settings.policies_folder)
+    kept = BlobsBundles(storage.blobs, KEPT_CONTAINER)
     service = build_service(
         residency=Residency(regions[settings.region], regions, settings.residency_required),
         default_model=settings.default_model,
         initial_releases=settings.initial_releases,
-        models=models,
-        policies=policies,
+        models=HeldModels(FolderModels(settings.models_folder), kept),
+        policies=HeldPolicies(FolderPolicies(settings.policies_folder), kept),
         ledger=TablesLedger(
             storage, clock, settings.window_s, WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit)
         ),
@@ -84,7 +86,9 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         secret=settings.hmac_key,
         lease_s=settings.idempotency_lease_s,
         call_region=HttpsRegions(regions, connect_identity(settings)),
-        control=build_control(settings, storage, regions, HeldVersions(models, policies)),
+        kept=kept,
+        registry=connect_registry(settings),
+        control=build_control(settings, storage, regions),
     )
     keys = JwtKeys(settings.jwks_url, BlobsDocuments(storage), clock)
     return Edge(service, JwtTokens(keys, settings.issuer, settings.audience, clock), clock)
@@ -97,9 +101,17 @@ def connect_identity(settings: Settings) -> AppTokens:
     return IdentityAppTokens()
 
 
-def build_control(
-    settings: Settings, storage: AzureStorage, regions: Mapping[str, Region], versions: Versions
-) -> ControlPorts | None:
+def connect_registry(settings: Settings) -> BlobsBundles | None:
+    """The registry of versions, which every region shares; None where there is none."""
+    if settings.registry_connection:
+        return BlobsBundles(connect_by_string(settings.registry_connection).blobs, REGISTRY_CONTAINER)
+    if settings.registry_blobs_url:
+        registry = connect_by_identity(settings.tables_url, settings.registry_blobs_url)
+        return BlobsBundles(registry.blobs, REGISTRY_CONTAINER)
+    return None
+
+
+def build_control(settings: Settings, storage: AzureStorage, regions: Mapping[str, Region]) -> ControlPorts | None:
     """What the control region needs besides; the durable library is imported only there, since that takes time."""
     if not regions[settings.region].control:
         return None
@@ -108,7 +120,6 @@ def build_control(
     pairs = {region.name: region.pair for region in regions.values() if region.pair}
     return ControlPorts(
         rows=TablesRows(storage, ROLLOUTS_TABLE),
-        versions=versions,
         engine=DurableEngine(),
         settings=RolloutSettings(
             tuple(regions), pairs, settings.region, settings.rollout_pace, settings.least_approval
@@ -143,6 +154,7 @@ def build_app(edge: Edge, settings: Settings) -> func.FunctionApp:
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     register_rollouts(app, edge, settings)
     app.register_functions(versions_blueprint(edge))
+    app.register_functions(registry_blueprint(edge))
     app.register_functions(scoring_blueprint(edge))
     app.register_functions(decisions_blueprint(edge))
     app.register_functions(models_blueprint(edge))

@@ -46,6 +46,8 @@ class Settings:
     residency_required: bool
     models_folder: Path
     policies_folder: Path
+    registry_connection: str
+    registry_blobs_url: str
     app_token_file: str
     rollout_pace: Mapping[str, float]
     least_approval: Mapping[str, Before]
@@ -82,6 +84,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         residency_required=reader.parsed("VOUCH_RESIDENCY_REQUIRED", _boolean, "false"),
         models_folder=reader.path("VOUCH_MODELS_FOLDER", APP_FOLDER / "model_artifacts"),
         policies_folder=reader.path("VOUCH_POLICIES_FOLDER", APP_FOLDER / "policies"),
+        registry_connection=reader.text("VOUCH_REGISTRY_CONNECTION", ""),
+        registry_blobs_url=reader.text("VOUCH_REGISTRY_BLOBS_URL", ""),
         app_token_file=reader.text("VOUCH_APP_TOKEN_FILE", ""),
         rollout_pace={
             "slice_s": reader.parsed("VOUCH_ROLLOUT_SLICE_S", _positive_float, "30"),
@@ -194,6 +198,8 @@ class _Reader:
     def check_local_only(self, settings: Settings) -> None:
         if settings.in_azure and settings.demo_token_url:
             self._faults.append("VOUCH_DEMO_TOKEN_URL: is for local use; in Azure nobody is given a token unasked")
+        if settings.in_azure and settings.registry_connection:
+            self._faults.append("VOUCH_REGISTRY_CONNECTION: is for local use; in Azure the managed identity is used")
         if settings.in_azure and settings.app_token_file:
             self._faults.append("VOUCH_APP_TOKEN_FILE: is for local use; in Azure the managed identity is used")
 

@@ -24,6 +24,7 @@ class FolderModels:
         """Load every bundle under `folder`. Raises ModelsNotLoaded."""
         if not folder.is_dir():
             raise ModelsNotLoaded(f"{folder}: there is no such folder. VOUCH_MODELS_FOLDER must name one with models.")
+        self._folder = folder
         self._models = {name.name: _load_versions(name) for name in _subfolders(folder)}
         if not any(self._models.values()):
             raise ModelsNotLoaded(f"{folder}: holds no model. Make one: python -m vouch package, or python -m training")
@@ -37,12 +38,15 @@ class FolderModels:
     def find(self, name: str, version: str) -> Model | None:
         return self._models.get(name, {}).get(version)
 
+    def files(self, name: str, version: str) -> dict[str, bytes] | None:
+        """A version's files as they lie there; None where there is none."""
+        return _read_files(self._folder / name / version) if self.find(name, version) else None
+
 
 def load_folder(folder: Path) -> Model:
     """Load the one bundle in `folder`, `<name>/<version>`. Raises ModelsNotLoaded."""
     try:
-        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-        model = load_model(files)
+        model = load_model(_read_files(folder))
     except InvalidBundle as error:
         raise ModelsNotLoaded(f"{folder / error.file}: {error.difference}") from error
     except OSError as error:
@@ -50,6 +54,10 @@ def load_folder(folder: Path) -> Model:
     if (model.name, model.version) != (folder.parent.name, folder.name):
         raise ModelsNotLoaded(f"{folder / FILE_NAME}: is foreign: it is of {model.name} {model.version}")
     return model
+
+
+def _read_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def version_order(version: str) -> tuple[tuple[int, int | str], ...]:

@@ -24,6 +24,9 @@ class FolderPolicies:
             raise PoliciesNotLoaded(f"{folder}: holds no policy. Write one: {folder}/standard/1.json")
         self._policies = {f"{policy.name}/{policy.version}": policy for policy in policies}
 
+    def names(self) -> list[str]:
+        return sorted(self._policies)
+
     def find(self, policy: str) -> Policy | None:
         return self._policies.get(policy)
 

@@ -28,6 +28,7 @@ class RecordType(StrEnum):
     DECISION_REVIEWED = "vouch.decision.reviewed.v1"
     RELEASE_CHANGED = "vouch.release.changed.v1"
     RELEASE_SUPERSEDED = "vouch.release.superseded.v1"
+    VERSION_PUBLISHED = "vouch.version.published.v1"
     ROLLOUT_CHANGED = "vouch.rollout.changed.v1"
     AUDIT_READ = "vouch.audit.read.v1"
 

@@ -9,9 +9,13 @@ from datetime import datetime
 
 import azure.functions as func
 
+from adapters.azure_storage import connect_by_string
+from adapters.blobs_bundles import BlobsBundles
 from adapters.env_settings import Settings, read_settings
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
+from adapters.held_models import HeldModels
+from adapters.held_policies import HeldPolicies
 from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
 from adapters.system_clock import SystemClock
@@ -64,12 +68,13 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
     settings = read_settings({**environ, "VOUCH_STORAGE_CONNECTION": STORAGE})
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
     ledger = ledger or MemoryLedger()
+    kept = BlobsBundles(connect_by_string(STORAGE).blobs, "versions")
     service = build_service(
         residency=Residency(regions[settings.region], regions),
         default_model=settings.default_model,
         initial_releases=settings.initial_releases,
-        models=FolderModels(settings.models_folder),
-        policies=FolderPolicies(settings.policies_folder),
+        models=HeldModels(FolderModels(settings.models_folder), kept),
+        policies=HeldPolicies(FolderPolicies(settings.policies_folder), kept),
         ledger=ledger,
         counters=NoCounters(),
         reservations=MemoryReservations(),
@@ -79,6 +84,7 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
         secret=settings.hmac_key,
         lease_s=settings.idempotency_lease_s,
         call_region=call_no_region,
+        kept=kept,
     )
     return service, settings
 

@@ -40,7 +40,9 @@ from flows.release_changes import (
     release_data,
 )
 from flows.write_record import Note, WriteRecord
+from scoring.bundle import InvalidBundle
 from scoring.faults import Fault
+from scoring.policy import InvalidPolicy
 from scoring.release import Release, Target, is_promotion
 
 TRIES = 5
@@ -97,7 +99,7 @@ class ChangeRelease:
             return present
         if present.generation != expected_generation:
             raise Superseded(f"generation {present.generation}")
-        faults = check_change(model, change, self._models, self._policies)
+        faults = await find_change_faults(model, change, self._models, self._policies)
         if faults:
             raise InvalidRequest(faults)
         check_not_withdrawn(present, change)
@@ -178,13 +180,12 @@ class ChangeRelease:
         return changed
 
 
-def check_change(model: str, change: ReleaseChange, models: Models, policies: Policies) -> list[Fault]:
-    """Every fault of a wanted release."""
+async def find_change_faults(model: str, change: ReleaseChange, models: Models, policies: Policies) -> list[Fault]:
+    """Every fault of a wanted release. What it names is brought into memory. Raises LedgerUnavailable."""
     targets = {"/stable": change.stable, **({"/candidate": change.candidate} if change.candidate else {})}
-    faults = [fault for place, target in targets.items() for fault in _target_faults(place, target, model, models)]
+    faults: list[Fault] = []
     for place, target in targets.items():
-        if policies.find(target.policy) is None:
-            faults.append(Fault(f"{place}/policy", f"No such policy: {target.policy}."))
+        faults += await _find_target_faults(place, target, model, models, policies)
     if not 0 <= change.weight <= 100:
         faults.append(Fault("/weight", "Must be 0 to 100."))
     if not 0.0 <= change.shadow_share <= 1.0:
@@ -194,11 +195,21 @@ def check_change(model: str, change: ReleaseChange, models: Models, policies: Po
     return faults
 
 
-def _target_faults(place: str, target: Target, model: str, models: Models) -> Sequence[Fault]:
-    if models.find(model, target.version) is None:
-        known = ", ".join(models.versions(model)) or "none"
-        return [Fault(f"{place}/version", f"No such version: {target.version}. This region holds: {known}.")]
-    return []
+async def _find_target_faults(
+    place: str, target: Target, model: str, models: Models, policies: Policies
+) -> Sequence[Fault]:
+    faults: list[Fault] = []
+    try:
+        if await models.load(model, target.version) is None:
+            known = ", ".join(models.versions(model)) or "none"
+            faults.append(Fault(f"{place}/version", f"No such version: {target.version}. This region holds: {known}."))
+        if await policies.load(target.policy) is None:
+            faults.append(Fault(f"{place}/policy", f"No such policy: {target.policy}."))
+    except (InvalidBundle, InvalidPolicy) as error:
+        faults.append(Fault(place, f"The region's copy can't be served: {error}"))
+    except StorageFailed as error:
+        raise LedgerUnavailable("the region's versions could not be read") from error
+    return faults
 
 
 def _note(kind: RecordType, call: Call, action: str, before: Release, after: Release, reason: str) -> Note:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.admit_deal import Residency
+from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
 from flows.control_room import ControlRoom
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.idempotency import Idempotency
 from flows.ports import (
+    BundleStore,
     Clock,
     CounterLog,
     Engine,
@@ -26,7 +28,6 @@ from flows.ports import (
     Rows,
     Versions,
 )
-from flows.pull_version import PullVersion
 from flows.read_decision import ReadDecision
 from flows.read_metrics import ReadMetrics
 from flows.reconcile import Reconcile
@@ -51,7 +52,6 @@ class ControlPorts:
     """What only the control region needs. `notify` None: nobody is to be told."""
 
     rows: Rows
-    versions: Versions
     engine: Engine
     settings: RolloutSettings
     notify: Notifier | None
@@ -76,19 +76,25 @@ def build_service(
     secret: bytes,
     lease_s: float,
     call_region: RegionCalls,
+    kept: BundleStore,
+    registry: BundleStore | None = None,
     control: ControlPorts | None = None,
 ) -> Service:
     """One region's use cases. `secret` keys the HMACs of idempotency, `lease_s` is a reservation's, in seconds;
-    `control` is what the control region needs besides."""
+    `kept` is the region's own copy of versions, `registry` where they come from; `control` is what the control region
+    needs besides."""
     region = residency.region.name
     idempotency = Idempotency(reservations, ledger, clock, secret, lease_s)
-    releases = CurrentReleases(store, clock, initial_releases)
+    releases = CurrentReleases(store, clock, initial_releases, models, policies)
     write = WriteRecord(region, ledger, idempotency, clock, entropy)
     read_release = ReadRelease(store)
     terms = FindTerms(models, policies, releases)
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)
-    room = _compose_room(control, write, clock, ledger, idempotency, call_region, residency) if control else None
+    versions = BringVersion(registry, kept, models, policies, write)
+    room = (
+        _compose_room(control, versions, write, clock, ledger, idempotency, call_region, residency) if control else None
+    )
     log = room.log if room else None
     return Service(
         region=region,
@@ -107,13 +113,14 @@ def build_service(
         record_rejection=RecordRejection(write),
         score_golden=ScoreGolden(models, policies, decide, clock),
         undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
-        pull_version=PullVersion(models),
+        versions=versions,
         control=room,
     )
 
 
 def _compose_room(
     ports: ControlPorts,
+    versions: Versions,
     write: WriteRecord,
     clock: Clock,
     ledger: Ledger,
@@ -124,7 +131,7 @@ def _compose_room(
     log = RolloutLog(ports.rows, write, clock)
     steps = RegionSteps(call_region)
     return ControlRoom(
-        rollouts=Rollouts(log, ports.versions, ledger, idempotency, clock, ports.settings),
+        rollouts=Rollouts(log, versions, ledger, idempotency, clock, ports.settings),
         log=log,
         steps=steps,
         reconcile=Reconcile(log, steps, tuple(residency.regions), clock),

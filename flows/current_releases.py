@@ -3,6 +3,10 @@
 A release older than `MAX_AGE_S` is read again before it is used, waiting `READ_WAIT_S` at most; failing that the
 last known one serves and says that it is stale. Where storage says that there is no row yet, the region's initial
 release is written insert-only, so that a new region comes up by itself.
+
+A release is obeyed only once what it names is in memory, so that no deal ever waits for a version: until then the
+last known one serves. A candidate that can't be loaded is none; a stable version that can't be leaves things as they
+were. What no release names any more is dropped.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.errors import NotFound, NotReady, StorageFailed, Superseded
-from flows.ports import Clock, ReleaseStore
-from scoring.release import Release
+from flows.ports import Clock, Models, Policies, ReleaseStore
+from scoring.bundle import InvalidBundle
+from scoring.policy import InvalidPolicy
+from scoring.release import Release, Target
 
 MAX_AGE_S = 10.0
 REFRESH_S = 5.0
@@ -40,8 +46,12 @@ class _Known:
 class CurrentReleases:
     """`initial` holds, by model, the release of a region that has never had one."""
 
-    def __init__(self, store: ReleaseStore, clock: Clock, initial: Mapping[str, Release]) -> None:
+    def __init__(
+        self, store: ReleaseStore, clock: Clock, initial: Mapping[str, Release], models: Models, policies: Policies
+    ) -> None:
         self._store = store
+        self._models = models
+        self._policies = policies
         self._clock = clock
         self._initial = initial
         self._known: dict[str, _Known] = {}
@@ -79,6 +89,7 @@ class CurrentReleases:
         known = self.known(release.model)
         if known is None or known.generation <= release.generation:
             self._known[release.model] = _Known(release, self._clock.monotonic())
+            self._models.keep_only(self._named())
 
     def _start_read(self, model: str) -> asyncio.Task[None]:
         """One read a model at a time, shared by all who wait for it."""
@@ -102,9 +113,40 @@ class CurrentReleases:
             return
         if release is None:
             self._known[model] = _Known(None, started)
-        else:
+        elif await self._prepare(release):
             self.adopt(release)
             self._known[model] = _Known(self.known(model), started)
+
+    async def _prepare(self, release: Release) -> bool:
+        """Bring into memory what a release names; whether stable can be served."""
+        if release.candidate is not None and not await self._can_serve(release.model, release.candidate):
+            logger.error(
+                "The candidate %s %s can't be loaded; stable answers.", release.model, release.candidate.version
+            )
+        if await self._can_serve(release.model, release.stable):
+            return True
+        logger.error(
+            "%s %s with %s can't be loaded; the last known release serves. Pull the version into this region.",
+            release.model,
+            release.stable.version,
+            release.stable.policy,
+        )
+        return False
+
+    async def _can_serve(self, model: str, target: Target) -> bool:
+        try:
+            version = await self._models.load(model, target.version)
+            policy = await self._policies.load(target.policy)
+        except (StorageFailed, InvalidBundle, InvalidPolicy):
+            logger.exception("%s %s with %s could not be loaded.", model, target.version, target.policy)
+            return False
+        return version is not None and policy is not None
+
+    def _named(self) -> set[tuple[str, str]]:
+        """Every version that a release names."""
+        releases = [known.release for known in self._known.values() if known.release]
+        targets = [(r.model, t) for r in releases for t in (r.stable, r.candidate, r.previous) if t]
+        return {(model, target.version) for model, target in targets}
 
     async def _create_initial(self, model: str) -> Release | None:
         initial = self._initial.get(model)

@@ -60,7 +60,7 @@ class InvalidBody(VouchError):
 
 
 class WrongContentType(VouchError):
-    """A body that is not declared to be JSON."""
+    """A body that is declared to be something else; the message is the type that is wanted."""
 
 
 class Unauthenticated(VouchError):
@@ -113,6 +113,17 @@ class RolloutUnderWay(VouchError):
     def __init__(self, rollout_id: str) -> None:
         super().__init__(f"rollout {rollout_id} is under way")
         self.rollout_id = rollout_id
+
+
+class NoRegistry(VouchError):
+    """This region has no registry to publish to or to pull from."""
+
+    def __init__(self) -> None:
+        super().__init__("no registry is configured")
+
+
+class UnsoundVersion(VouchError):
+    """A bundle or a policy that must not be served; the message names the file and what differs."""
 
 
 class DigestDiffers(VouchError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -154,10 +154,65 @@ class Models(Protocol):
 
     def find(self, name: str, version: str) -> Model | None: ...
 
+    def is_bundled(self, name: str, version: str) -> bool:
+        """Whether it came with the app."""
+
+    def bundled_files(self, name: str, version: str) -> dict[str, bytes] | None:
+        """The files of a version that came with the app."""
+
+    async def load(self, name: str, version: str) -> Model | None:
+        """The version, in memory; None where the region keeps none. Raises StorageFailed or InvalidBundle."""
+
+    def hold(self, model: Model) -> None:
+        """Hold a version that was verified just now."""
+
+    def keep_only(self, named: Collection[tuple[str, str]]) -> None:
+        """Drop every version that was loaded but these."""
+
 
 class Policies(Protocol):
+    def names(self) -> Sequence[str]:
+        """Those in memory, as `name/version`."""
+
     def find(self, policy: str) -> Policy | None:
         """A policy by `name/version`."""
+
+    def is_bundled(self, policy: str) -> bool:
+        """Whether it came with the app."""
+
+    async def load(self, policy: str) -> Policy | None:
+        """The policy, in memory; None where the region keeps none. Raises StorageFailed or InvalidPolicy."""
+
+    def hold(self, policy: Policy) -> Policy:
+        """Hold a policy that was verified just now."""
+
+
+MODELS_KIND, POLICIES_KIND = "models", "policies"
+POLICY_FILE = "policy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version that is kept: its digest (`sha256:<hex>`) and the SHA-256 (hex) of its files, by name."""
+
+    digest: str
+    files: Mapping[str, str]
+
+
+class BundleStore(Protocol):
+    """Versions by content; `kind` is `models` or `policies`."""
+
+    async def find(self, kind: str, name: str, version: str) -> Kept | None:
+        """What a version is made of, or None. Raises StorageFailed."""
+
+    async def read(self, kept: Kept) -> dict[str, bytes]:
+        """The version's files, by name, each checked against its digest. Raises StorageFailed."""
+
+    async def write(self, kind: str, name: str, version: str, files: Mapping[str, bytes], digest: str) -> None:
+        """Keep a version, once. Raises Superseded where another one stands under its name, or StorageFailed."""
+
+    async def list(self, kind: str) -> list[tuple[str, str]]:
+        """Every version there is, as (name, version). Raises StorageFailed."""
 
 
 class EngineFailed(Exception):

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
 from flows.control_room import ControlRoom
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
-from flows.pull_version import PullVersion
 from flows.read_decision import ReadDecision
 from flows.read_metrics import ReadMetrics
 from flows.record_label import RecordLabel
@@ -41,7 +41,7 @@ class Service:
     record_rejection: RecordRejection
     score_golden: ScoreGolden
     undo_version: UndoVersion
-    pull_version: PullVersion
+    versions: BringVersion
     control: ControlRoom | None
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)
 

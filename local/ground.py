@@ -11,7 +11,7 @@ from local.failures import LocalFailed
 from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.plan import Plan
 from local.readiness import require_free_ports
-from local.regions import account_of
+from local.regions import REGISTRY_ACCOUNT, account_of
 
 
 class Ground:
@@ -42,7 +42,7 @@ class Ground:
 
     def start_azurite(self) -> None:
         """Start Azurite over the system's storage folder. Raises AzuriteFailed."""
-        accounts = [account_of(name) for name in self._plan.regions]
+        accounts = [REGISTRY_ACCOUNT, *(account_of(name) for name in self._plan.regions)]
         self._azurite = start_azurite(accounts, self._plan.folder / "storage", self._plan.azurite_ports)
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from local.plan import ROOT, Plan
 
 WINDOW_S = 60
 STOP_SECONDS = 10
+REGISTRY_ACCOUNT = "vouchregistry"
 ROLLOUT_SETTINGS = {
     "VOUCH_ROLLOUT_SLICE_S": "1",
     "VOUCH_ROLLOUT_ATTEMPT_S": "10",
@@ -61,6 +62,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_DEMO_TOKEN_URL": demo_token_url(plan),
         "VOUCH_HMAC_KEY": _hmac_key(plan, region),
         "VOUCH_WINDOW_S": str(WINDOW_S),
+        "VOUCH_REGISTRY_CONNECTION": azurite.connection_string(REGISTRY_ACCOUNT),
         "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),
         **ROLLOUT_SETTINGS,
     }

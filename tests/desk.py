@@ -16,7 +16,8 @@ import azure.functions as func
 
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
-from adapters.held_versions import HeldVersions
+from adapters.held_models import HeldModels
+from adapters.held_policies import HeldPolicies
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
 from flows.admit_deal import Residency
@@ -28,7 +29,7 @@ from flows.regions import Region
 from flows.rollouts import RolloutSettings
 from flows.service import Service
 from scoring.release import Release, Target
-from tests.fakes import MemoryCounters, MemoryLedger, MemoryReleases, MemoryReservations, MemoryRows
+from tests.fakes import MemoryBundles, MemoryCounters, MemoryLedger, MemoryReleases, MemoryReservations, MemoryRows
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint
@@ -37,6 +38,7 @@ from triggers.health import health_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
 from triggers.rollouts import reading_answers, steering_answers
 from triggers.scoring import scoring_blueprint
@@ -134,14 +136,16 @@ class Desk:
     reservations: MemoryReservations = field(default_factory=MemoryReservations)
     store: MemoryReleases = field(default_factory=MemoryReleases)
     others: ScriptedRegions = field(default_factory=ScriptedRegions)
+    kept: MemoryBundles = field(default_factory=MemoryBundles)
+    registry: MemoryBundles = field(default_factory=MemoryBundles)
     rows: MemoryRows = field(default_factory=MemoryRows)
     engine: RecordingEngine = field(default_factory=RecordingEngine)
 
     def __post_init__(self) -> None:
-        models, policies = load_models(), FolderPolicies(ROOT / "policies")
+        models = HeldModels(load_models(), self.kept)
+        policies = HeldPolicies(FolderPolicies(ROOT / "policies"), self.kept)
         self.control = ControlPorts(
             rows=self.rows,
-            versions=HeldVersions(models, policies),
             engine=self.engine,
             settings=RolloutSettings(("westeurope", "eastus2"), {}, "westeurope", PACE, {}),
             notify=None,
@@ -164,6 +168,8 @@ class Desk:
             secret=b"k" * 32,
             lease_s=45,
             call_region=self.others,
+            kept=self.kept,
+            registry=self.registry,
             control=self.control,
         )
         self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()), self.engine)
@@ -212,8 +218,8 @@ def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str],
     app.register_functions(build_blueprint(edge, reading_answers(room)))
     app.register_functions(durable_blueprint(edge, steering_answers(room, engine)))
     for blueprint in (
-        versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint, releases_blueprint,
-        open_inference_blueprint, health_blueprint, page_blueprint, unmatched_blueprint,
+        registry_blueprint, versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint,
+        releases_blueprint, open_inference_blueprint, health_blueprint, page_blueprint, unmatched_blueprint,
     ):  # fmt: skip
         app.register_functions(blueprint(edge))
     return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
-from flows.ports import Reservation, Row
+from flows.ports import Kept, Reservation, Row
 from scoring.faults import Fault
 from scoring.features import EncodedRow, Feature, Kind
 from scoring.policy import Policy
@@ -229,6 +230,9 @@ class RuleModel:
 @dataclass
 class MemoryModels:
     held: list[RuleModel]
+    kept: list[RuleModel] = field(default_factory=list)
+    failure: Exception | None = None
+    dropped: set[tuple[str, str]] = field(default_factory=set)
 
     def names(self) -> Sequence[str]:
         return sorted({model.name for model in self.held})
@@ -239,9 +243,76 @@ class MemoryModels:
     def find(self, name: str, version: str) -> Any:
         return next((m for m in self.held if m.name == name and m.version == version), None)
 
+    def is_bundled(self, name: str, version: str) -> bool:
+        return self.find(name, version) is not None
+
+    def bundled_files(self, name: str, version: str) -> dict[str, bytes] | None:
+        return None
+
+    async def load(self, name: str, version: str) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        return self.find(name, version) or self._load_kept(name, version)
+
+    def hold(self, model: Any) -> None:
+        self.held.append(model)
+
+    def keep_only(self, named: Collection[tuple[str, str]]) -> None:
+        self.dropped = {(m.name, m.version) for m in self.held} - set(named)
+
+    def _load_kept(self, name: str, version: str) -> Any:
+        """A version that isn't in memory yet, but is kept in the region."""
+        found = next((m for m in self.kept if m.name == name and m.version == version), None)
+        if found is not None:
+            self.held.append(found)
+        return found
+
 
 class OnePolicy:
     """Review from 500, decline from 800."""
 
     def find(self, policy: str) -> Policy | None:
         return Policy("standard", "1", review_from=500, decline_from=800) if policy == "standard/1" else None
+
+    def names(self) -> list[str]:
+        return ["standard/1"]
+
+    def is_bundled(self, policy: str) -> bool:
+        return self.find(policy) is not None
+
+    async def load(self, policy: str) -> Policy | None:
+        return self.find(policy)
+
+    def hold(self, policy: Policy) -> Policy:
+        return policy
+
+
+@dataclass
+class MemoryBundles:
+    """Versions kept in memory; `failure` is raised by every call while it is set."""
+
+    versions: dict[tuple[str, str, str], tuple[Kept, dict[str, bytes]]] = field(default_factory=dict)
+    failure: StorageFailed | None = None
+
+    async def find(self, kind: str, name: str, version: str) -> Kept | None:
+        self._fail()
+        found = self.versions.get((kind, name, version))
+        return found[0] if found else None
+
+    async def read(self, kept: Kept) -> dict[str, bytes]:
+        self._fail()
+        return next(files for standing, files in self.versions.values() if standing == kept)
+
+    async def write(self, kind: str, name: str, version: str, files: Mapping[str, bytes], digest: str) -> None:
+        self._fail()
+        kept = Kept(digest, {file: hashlib.sha256(content).hexdigest() for file, content in files.items()})
+        if self.versions.setdefault((kind, name, version), (kept, dict(files)))[0] != kept:
+            raise Superseded
+
+    async def list(self, kind: str) -> list[tuple[str, str]]:
+        self._fail()
+        return sorted((name, version) for found, name, version in self.versions if found == kind)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure

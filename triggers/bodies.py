@@ -39,7 +39,13 @@ class _DuplicateName(ValueError):
 def require_json(content_type: str | None) -> None:
     """Raises WrongContentType unless it is `application/json`, with whatever parameters."""
     if not _JSON_TYPE.fullmatch((content_type or "").strip(" \t")):
-        raise WrongContentType("the content type is not application/json")
+        raise WrongContentType("application/json")
+
+
+def require_type(content_type: str | None, wanted: str) -> None:
+    """Raises WrongContentType unless it is the type that is wanted."""
+    if (content_type or "").partition(";")[0].strip(" \t").lower() != wanted:
+        raise WrongContentType(wanted)
 
 
 def decode_json(body: bytes) -> Any:

@@ -22,7 +22,7 @@ from flows.calls import Call, Caller
 from flows.errors import NotAllowed, Unauthenticated, VouchError
 from flows.ports import Clock
 from flows.service import Service
-from triggers.bodies import decode_json, require_json
+from triggers.bodies import decode_json, require_json, require_type
 from triggers.endpoints import Endpoint
 from triggers.problems import BodyTooLarge, InternalError, LengthRequired, build_problem, kind_of
 from triggers.trace import accept_request_id, continue_trace
@@ -133,7 +133,7 @@ class Edge:
                 raise NotAllowed(sorted(endpoint.roles))
         if endpoint.request is not None:
             exchange.raw_body = _read_body(endpoint, exchange.request)
-            exchange.body = decode_json(exchange.raw_body)
+            exchange.body = decode_json(exchange.raw_body) if endpoint.mimetype == JSON else None
         return await answer(exchange)
 
     async def _refuse(self, endpoint: Endpoint, exchange: Exchange, error: VouchError) -> Reply:
@@ -204,6 +204,8 @@ def _read_body(endpoint: Endpoint, request: func.HttpRequest) -> bytes:
     if len(body) > endpoint.max_bytes:
         raise BodyTooLarge(endpoint.max_bytes)
     content_type = request.headers.get("content-type")
-    if content_type or not endpoint.is_open_inference:  # the protocol's own clients send none
+    if endpoint.mimetype != JSON:
+        require_type(content_type, endpoint.mimetype)
+    elif content_type or not endpoint.is_open_inference:  # the protocol's own clients send none
         require_json(content_type)
     return body

@@ -18,6 +18,7 @@ EVERY_ROLE = frozenset(ROLES)
 DEAL_BYTES = 256 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 SMALL_BYTES = 16 * 1024
+ARCHIVE_BYTES = 64 * 1024 * 1024
 
 AUTHENTICATED = ("unauthenticated", "keys-unavailable", "not-allowed")
 BODY = ("malformed-body", "wrong-content-type", "length-required", "body-too-large")
@@ -27,7 +28,8 @@ CHANGING = (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "superseded", 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`roles` None means open. `request` and `response` are types of `triggers/schemas.py`."""
+    """`roles` None means open. `request` and `response` are types of `triggers/schemas.py`, `mimetype` is that of the
+    request's body, `status` that of a success."""
 
     name: str
     methods: tuple[str, ...]
@@ -40,6 +42,7 @@ class Endpoint:
     problems: tuple[str, ...] = ()
     is_open_inference: bool = False
     status: int = 200
+    mimetype: str = "application/json"
 
 
 def _roles(*names: str) -> frozenset[str]:
@@ -123,11 +126,41 @@ SYNTHETIC = Endpoint(
     _roles("control", "operator"), schemas.SyntheticRun, SMALL_BYTES, schemas.Metrics,
     (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "not-found", "not-ready"),
 )  # fmt: skip
+_REACHING = ("ledger-unavailable", "not-found", "unsound-version", "digest-differs", "no-registry")
+PUBLISH = Endpoint(
+    "models_publish", ("PUT",), "api/v1/models/{name}/versions/{version}", "Publish a version; it never changes",
+    _roles("operator"), schemas.Archive, ARCHIVE_BYTES, schemas.Published,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "unsound-version", "digest-differs", "no-registry"),
+    status=201, mimetype="application/x-tar",
+)  # fmt: skip
+LIST_VERSIONS = Endpoint(
+    "models_versions", ("GET",), "api/v1/models/{name}/versions", "List a model's versions, and where they are",
+    EVERY_ROLE, response=schemas.VersionList, problems=(*AUTHENTICATED, "ledger-unavailable"),
+)  # fmt: skip
+DOWNLOAD = Endpoint(
+    "models_download", ("GET",), "api/v1/models/{name}/versions/{version}:download", "Download a version's files",
+    _roles("operator", "auditor"), problems=(*AUTHENTICATED, "ledger-unavailable", "not-found"),
+)  # fmt: skip
 PULL = Endpoint(
-    "models_pull", ("POST",), "api/v1/models/{model}/versions/{version}:pull",
+    "models_pull", ("POST",), "api/v1/models/{name}/versions/{version}:pull",
     "Fetch, verify, keep and load a version in this region",
     _roles("control", "operator"), schemas.Pull, SMALL_BYTES, schemas.Pulled,
-    (*AUTHENTICATED, *BODY, "invalid-request", "not-found", "digest-differs"),
+    (*AUTHENTICATED, *BODY, *_REACHING, "invalid-request"),
+)  # fmt: skip
+POLICIES = Endpoint(
+    "policies_list", ("GET",), "api/v1/policies", "List the policies this region holds",
+    EVERY_ROLE, response=schemas.PolicyList, problems=AUTHENTICATED,
+)  # fmt: skip
+PUBLISH_POLICY = Endpoint(
+    "policies_publish", ("PUT",), "api/v1/policies/{name}/versions/{version}", "Publish a policy; it never changes",
+    _roles("operator"), schemas.PolicyDocument, SMALL_BYTES, schemas.Published,
+    (*AUTHENTICATED, *BODY, *RECORDING, "unsound-version", "digest-differs", "no-registry"), status=201,
+)  # fmt: skip
+PULL_POLICY = Endpoint(
+    "policies_pull", ("POST",), "api/v1/policies/{name}/versions/{version}:pull",
+    "Fetch, verify, keep and load a policy in this region",
+    _roles("control", "operator"), schemas.Pull, SMALL_BYTES, schemas.PulledPolicy,
+    (*AUTHENTICATED, *BODY, *_REACHING, "invalid-request"),
 )  # fmt: skip
 UNDO = Endpoint(
     "models_undo", ("POST",), "api/v1/models/{model}:undo", "Take every region back from a version at once",
@@ -251,7 +284,7 @@ UNMATCHED = Endpoint(
 ENDPOINTS: Sequence[Endpoint] = (
     SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
     READ_METRICS, RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
-    PULL, SYNTHETIC, UNDO, LIFT,
+    PUBLISH, LIST_VERSIONS, DOWNLOAD, PULL, POLICIES, PUBLISH_POLICY, PULL_POLICY, SYNTHETIC, UNDO, LIFT,
     START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
     READ_FLEET,
     OPENAPI, LIVE, READY, PAGE,

@@ -15,7 +15,7 @@ import msgspec
 from flows.service import Service
 from scoring.features import Feature, Kind
 from triggers import schemas
-from triggers.endpoints import CHANGE_RELEASE, ENDPOINTS, SCORE, SCORE_BATCH, UNMATCHED, Endpoint
+from triggers.endpoints import CHANGE_RELEASE, DOWNLOAD, ENDPOINTS, SCORE, SCORE_BATCH, UNMATCHED, Endpoint
 from triggers.problems import KINDS
 from triggers.problems import Kind as ProblemKind
 
@@ -94,7 +94,7 @@ def _operation(endpoint: Endpoint, method: str, path_schemas: Mapping[str, Any])
         operation["security"] = [{"bearer": []}]
         operation["description"] = f"For the roles {', '.join(sorted(endpoint.roles))}."
     if endpoint.request is not None:
-        operation["requestBody"] = {"required": True, "content": _content("application/json", endpoint.request)}
+        operation["requestBody"] = {"required": True, "content": _request_content(endpoint)}
     return operation
 
 
@@ -124,9 +124,17 @@ def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
 def _success_content(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.name == "page":
         return {"text/html": {"schema": {"type": "string"}}}
+    if endpoint is DOWNLOAD:
+        return {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
     if endpoint.response is None:
         return {"application/json": {"schema": {"type": "object"}}}
     return _content("application/json", endpoint.response)
+
+
+def _request_content(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.mimetype == "application/json":
+        return _content(endpoint.mimetype, endpoint.request)
+    return {endpoint.mimetype: {"schema": {"type": "string", "format": "binary"}}}
 
 
 def _by_status(kinds: Iterable[ProblemKind]) -> dict[int, list[ProblemKind]]:

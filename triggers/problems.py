@@ -85,7 +85,7 @@ KINDS: Mapping[type[VouchError], Kind] = {
     errors.InvalidBody: Kind(400, "malformed-body", "The body is not sound JSON", "{error}"),
     InvalidParameter: Kind(400, "invalid-parameter", "A header or query parameter is wrong", "{error}"),
     errors.WrongContentType: Kind(
-        415, "wrong-content-type", "The body must be JSON", "Send Content-Type: application/json."
+        415, "wrong-content-type", "The body is of another type", "Send Content-Type: {error}."
     ),
     LengthRequired: Kind(
         411, "length-required", "Content-Length is required", "Send the body in one piece with its Content-Length."
@@ -147,6 +147,8 @@ KINDS: Mapping[type[VouchError], Kind] = {
         "A rollout of this model is under way",
         "{error}; abort it first, or wait for its end.",
     ),
+    errors.NoRegistry: Kind(409, "no-registry", "There is no registry", "Set VOUCH_REGISTRY_BLOBS_URL; {error}."),
+    errors.UnsoundVersion: Kind(422, "unsound-version", "The version can't be served", "Nothing was kept: {error}."),
     errors.DigestDiffers: Kind(409, "digest-differs", "The version is another one", "{error}."),
     errors.RolloutOver: Kind(409, "rollout-over", "The rollout has ended", "{error}; start another one."),
     errors.NotCounted: Kind(409, "not-counted", "That does not count", "Nothing was changed: {error}."),

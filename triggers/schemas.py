@@ -351,6 +351,52 @@ class Pulled(Struct):
     golden: int
 
 
+class Archive(Struct):
+    """An uncompressed tar of a bundle's files, with its Content-Digest (RFC 9530) beside it."""
+
+
+class Published(Struct):
+    """`is_new` is false where the same had been published before."""
+
+    name: str
+    version: str
+    digest: Digest
+    is_new: bool
+
+
+class VersionEntry(Struct):
+    version: str
+    in_memory: bool
+    kept_here: bool
+    in_registry: bool
+
+
+class VersionList(Struct):
+    name: str
+    versions: list[VersionEntry]
+
+
+class PolicyList(Struct):
+    """Policies by `name/version`."""
+
+    policies: list[str]
+
+
+class PolicyDocument(Struct):
+    """Thresholds stand on the risk score, 0 to 1000."""
+
+    name: str
+    version: str
+    thresholds: dict[str, int]
+    description: str | UnsetType = UNSET
+    reasons: dict[str, Any] | UnsetType = UNSET
+
+
+class PulledPolicy(Struct):
+    name: str
+    version: str
+
+
 class SyntheticRun(Struct, forbid_unknown_fields=True):
     """`policy` reads `name/version`."""
 

@@ -7,7 +7,7 @@ import azure.functions as func
 from triggers import schemas
 from triggers.blueprints import build_blueprint
 from triggers.edge import Edge, Exchange, Reply
-from triggers.endpoints import LIFT, PULL, SYNTHETIC, UNDO
+from triggers.endpoints import LIFT, SYNTHETIC, UNDO
 from triggers.typed_bodies import read_typed
 
 
@@ -28,10 +28,4 @@ def versions_blueprint(edge: Edge) -> func.Blueprint:
         name, version = exchange.param("model"), exchange.param("version")
         return Reply(await service.score_golden(exchange.call, name, version, given.policy))
 
-    async def pull(exchange: Exchange) -> Reply:
-        given = read_typed(exchange.body, schemas.Pull)
-        model = await service.pull_version(exchange.param("model"), exchange.param("version"), given.digest)
-        told = {"name": model.name, "version": model.version, "digest": model.digest, "golden": len(model.golden)}
-        return Reply(told)
-
-    return build_blueprint(edge, {PULL: pull, UNDO: undo, LIFT: lift, SYNTHETIC: synthetic})
+    return build_blueprint(edge, {UNDO: undo, LIFT: lift, SYNTHETIC: synthetic})

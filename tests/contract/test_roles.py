@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from flows.calls import ROLES
 from scoring.release import Release, Target
-from tests.desk import Desk, golden_deal, golden_features, read
-from triggers.endpoints import ENDPOINTS, UNMATCHED, Endpoint
+from tests.desk import ROOT, Desk, golden_deal, golden_features, read
+from triggers.archives import MIMETYPE, digest_header, write_archive
+from triggers.endpoints import ENDPOINTS, PUBLISH, PULL_POLICY, UNMATCHED, Endpoint
 
 TARGET = {"version": "1.0.0", "policy": "standard/1"}
 ROLLOUT = "01a20b88-7c4e-7995-b00e-1b51e55f7352"
@@ -29,7 +32,7 @@ WAITING = {
     "seq": 2,
     "seen_at": "2026-11-23T21:00:00.000Z",
 }
-BODIES = {
+BODIES: dict[str, object] = {
     "deals_score": golden_deal(),
     "deals_score_batch": {"deals": [golden_deal()]},
     "decision_label": {"label": "fraud", "source": "desk", "labelled_at": "2026-12-01T00:00:00Z"},
@@ -50,6 +53,13 @@ BODIES = {
     **{f"rollout_{verb}": {"reason": "why"} for verb in ("reject", "pause", "resume", "abort", "promote_full")},
     "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
 }
+FOLDER = ROOT / "model_artifacts/deal-fraud/1.0.0"
+ARCHIVE = write_archive({path.name: path.read_bytes() for path in FOLDER.iterdir()})
+BODIES |= {
+    "models_publish": ARCHIVE,
+    "policies_publish": {"name": "deal-fraud", "version": "1.0.0", "thresholds": {"review": 900, "decline": 980}},
+    "policies_pull": {},
+}
 BODIES["v2_infer_version"] = BODIES["v2_infer"]
 
 TABLE = {
@@ -68,7 +78,13 @@ TABLE = {
     "release_withdraw": {"control", "operator"},
     "release_unwithdraw": {"control", "operator"},
     "release_unhold": {"operator"},
+    "models_publish": {"operator"},
+    "models_versions": set(ROLES),
+    "models_download": {"operator", "auditor"},
     "models_pull": {"control", "operator"},
+    "policies_list": set(ROLES),
+    "policies_publish": {"operator"},
+    "policies_pull": {"control", "operator"},
     "models_synthetic": {"control", "operator"},
     "models_undo": {"operator", "breakglass"},
     "models_unwithdraw": {"operator"},
@@ -105,6 +121,9 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     scored = read(await desk.send("POST", "/api/v1/deals:score", golden_deal()))
     values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
     values["rollout_id"] = ROLLOUT
+    if endpoint is PULL_POLICY:
+        policy = json.dumps(BODIES["policies_publish"]).encode()
+        await desk.registry.write("policies", "deal-fraud", "1.0.0", {"policy.json": policy}, "")
     if endpoint.name == "release_renew":
         desk.store.rows["deal-fraud"] = OPENED
     await desk.rows.insert("rollouts", ROLLOUT, ORDER)
@@ -112,6 +131,8 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     path = f"/{endpoint.route.strip('/').format(**values)}"
     path += "?since=2026-11-23T21:00:00Z" if endpoint.name == "release_metrics" else ""
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
+    if endpoint is PUBLISH:
+        headers = {"content-type": MIMETYPE, "content-digest": digest_header(ARCHIVE)}
     response = await desk.send(endpoint.methods[0], path, BODIES.get(endpoint.name), roles, headers)
     return response.status_code
 

@@ -50,9 +50,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         entropy = CountingEntropy()
-        models = MemoryModels([self.stable, self.candidate])
+        self.models = models = MemoryModels([self.stable, self.candidate])
         self.idempotency = Idempotency(self.reservations, self.ledger, self.clock, b"k" * 32, lease_s=45)
-        self.releases = CurrentReleases(self.store, self.clock, {"deal-fraud": STABLE})
+        self.releases = CurrentReleases(self.store, self.clock, {"deal-fraud": STABLE}, self.models, OnePolicy())
         write = WriteRecord("westeurope", self.ledger, self.idempotency, self.clock, entropy)
         residency = Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA}, self.residency_required)
         terms = FindTerms(models, OnePolicy(), self.releases)
