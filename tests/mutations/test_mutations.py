@@ -1,4 +1,4 @@
-"""Seeded mutations: a fault put into scoring, ledger, rollouts or authentication is caught by the tests named beside it.
+"""Seeded mutations: a fault put into scoring, ledger, rollouts or authentication is caught by the tests that it names.
 
 Each mutation replaces one exact text in one file of a copy of the tree, and the named tests must then fail (exit
 code 1: tests ran and failed). A mutation whose text is no longer there fails too, so that the list stays honest.
