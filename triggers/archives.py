@@ -31,7 +31,8 @@ def read_archive(body: bytes) -> dict[str, bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(body), mode="r:") as archive:
             for member in archive:
-                files[_check_member(member, files)] = _read_member(archive, member)
+                _check_member(member, files)
+                files[member.name] = _read_member(archive, member)
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise InvalidBody("The archive can't be read: send an uncompressed tar.") from error
     if not files:
@@ -68,7 +69,7 @@ def check_digest(header: str | None, body: bytes) -> None:
         raise InvalidParameter("Content-Digest", "is not that of the body that arrived: send it again")
 
 
-def _check_member(member: tarfile.TarInfo, files: Mapping[str, bytes]) -> str:
+def _check_member(member: tarfile.TarInfo, files: Mapping[str, bytes]) -> None:
     if not member.isreg() or member.issparse():
         raise InvalidBody("The archive may hold plain files only.")
     if len(member.name) > MAX_NAME or not _NAME.match(member.name):
@@ -77,7 +78,6 @@ def _check_member(member: tarfile.TarInfo, files: Mapping[str, bytes]) -> str:
         raise InvalidBody("A file is in the archive twice.")
     if len(files) == MAX_FILES:
         raise InvalidBody(f"The archive holds more than {MAX_FILES} files.")
-    return member.name
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

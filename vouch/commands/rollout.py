@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vouch.rollouts.calls import ControlRegion, Refused
-from vouch.rollouts.picture import EXIT_CODES, watch_live, write_lines
+from vouch.calls import Refused, Region, read_token
+from vouch.rollout_picture import EXIT_CODES, watch_live, write_lines
 
 Document = Mapping[str, Any]
 LOCAL_URL = "http://127.0.0.1:7071"
@@ -33,14 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit code."""
     try:
-        control = ControlRegion(arguments.url, _read_token(arguments))
+        file = arguments.token_file or TOKENS / f"{ROLES.get(arguments.verb, 'operator')}.jwt"
+        control = Region(arguments.url, read_token(file))
         return RUN[arguments.verb](control, arguments)
     except Refused as error:
         print(f"{error}", file=sys.stderr)
         return 1
 
 
-def _start(control: ControlRegion, arguments: argparse.Namespace) -> int:
+def _start(control: Region, arguments: argparse.Namespace) -> int:
     rollout = control.ask("POST", "/api/v1/rollouts", _plan(arguments), key=arguments.idempotency_key)
     if arguments.watch:
         arguments.id = rollout["id"]
@@ -50,14 +51,14 @@ def _start(control: ControlRegion, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lint(control: ControlRegion, arguments: argparse.Namespace) -> int:
+def _lint(control: Region, arguments: argparse.Namespace) -> int:
     linted = control.ask("POST", "/api/v1/rollouts:lint", _plan(arguments))
     faults = [f"{fault['pointer']}: {fault['detail']}" for fault in linted["faults"]]
     _say(arguments, linted, "\n".join(faults) or "No fault found.")
     return 1 if faults else 0
 
 
-def _watch(control: ControlRegion, arguments: argparse.Namespace) -> int:
+def _watch(control: Region, arguments: argparse.Namespace) -> int:
     rollout_id = arguments.id or _newest(control)
 
     def read() -> Document:
@@ -85,7 +86,7 @@ def _watch_json(read: Callable[[], Document]) -> int:
         time.sleep(1)
 
 
-def _steer(control: ControlRegion, arguments: argparse.Namespace) -> int:
+def _steer(control: Region, arguments: argparse.Namespace) -> int:
     rollout_id, verb = arguments.id or _newest(control), arguments.verb
     body = {"gate": arguments.gate or _gate(control, rollout_id)} if verb == "approve" else {"reason": arguments.reason}
     path = f"/api/v1/rollouts/{rollout_id}:{PATHS.get(verb, verb)}"
@@ -94,14 +95,14 @@ def _steer(control: ControlRegion, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(control: ControlRegion, arguments: argparse.Namespace) -> int:
+def _list(control: Region, arguments: argparse.Namespace) -> int:
     found = control.ask("GET", "/api/v1/rollouts")
     lines = [f"{r['id']}  {r['phase']:<11}  {r['model']} {_target(r)}  {r['message']}" for r in found["rollouts"]]
     _say(arguments, found, "\n".join(lines) or "No rollout yet.")
     return 0
 
 
-def _undo(control: ControlRegion, arguments: argparse.Namespace) -> int:
+def _undo(control: Region, arguments: argparse.Namespace) -> int:
     body = {"leave": arguments.leave, "reason": arguments.reason or "undone from the command line"}
     undone = control.ask("POST", f"/api/v1/models/{arguments.model}:undo", body)
     lines = [f"{name}: {_undone(said)}" for name, said in undone["regions"].items()]
@@ -117,7 +118,7 @@ def _target(rollout: Document) -> str:
     return " ".join(filter(None, (rollout["target"]["version"], rollout["target"]["policy"])))
 
 
-def _newest(control: ControlRegion) -> str:
+def _newest(control: Region) -> str:
     """The rollout that is meant where none is named."""
     found = control.ask("GET", "/api/v1/rollouts")["rollouts"]
     if not found:
@@ -125,7 +126,7 @@ def _newest(control: ControlRegion) -> str:
     return str(found[0]["id"])
 
 
-def _gate(control: ControlRegion, rollout_id: str) -> str:
+def _gate(control: Region, rollout_id: str) -> str:
     gate = control.ask("GET", f"/api/v1/rollouts/{rollout_id}")["gate"]
     if gate is None:
         raise Refused("The rollout waits at no gate now.")
@@ -142,14 +143,6 @@ def _plan(arguments: argparse.Namespace) -> Document:
             raise Refused(f"{arguments.plan} can't be read: {error}. It has to hold a plan as JSON.") from error
     given = {"model": arguments.model, "version": arguments.version, "policy": arguments.policy}
     return plan | {name: value for name, value in given.items() if value is not None}
-
-
-def _read_token(arguments: argparse.Namespace) -> str:
-    file = arguments.token_file or TOKENS / f"{ROLES.get(arguments.verb, 'operator')}.jwt"
-    try:
-        return str(file.read_text()).strip()
-    except OSError as error:
-        raise Refused(f"No token: {error}. Name one with --token-file, or start the local system: make run") from error
 
 
 def _say(arguments: argparse.Namespace, document: Document, text: str) -> None:
@@ -194,7 +187,7 @@ VERBS = {
     "promote-full": "skip pauses, bakes and gates, but no verdict",
     "undo": "take every region back from a version at once",
 }
-RUN: Mapping[str, Callable[[ControlRegion, argparse.Namespace], int]] = {
+RUN: Mapping[str, Callable[[Region, argparse.Namespace], int]] = {
     "start": _start,
     "watch": _watch,
     "list": _list,

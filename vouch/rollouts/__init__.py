@@ -1,1 +1,0 @@
-"""Rollouts as the command line shows them."""
