@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, module: Any, settings: Settings) -> None:
         self.storage: AzureStorage = module.connect_storage(settings)
         self.edge: Edge = module.build_edge(settings, self.storage)
-        app = module.build_app(self.edge)
+        app = module.build_app(self.edge, settings)
         self._handlers: dict[str, Handler] = {
             built.get_function_name(): built.get_user_function() for built in app.get_functions()
         }
