@@ -12,6 +12,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from local.azurite import Azurite
+from orchestrations.names import ACTIVITIES, ORCHESTRATORS
 from tests.conformance.conftest import ACCOUNT, REGION, read_golden
 from triggers.endpoints import ENDPOINTS
 
@@ -37,9 +38,18 @@ def report(
 
 
 def test_worker_library_indexes_every_endpoint(report: dict[str, Any]) -> None:
-    assert {name: _find_route(bindings) for name, bindings in report["functions"].items()} == {
+    routed = {name: bindings for name, bindings in report["functions"].items() if "httpTrigger" in _types(bindings)}
+    assert {name: _find_route(bindings) for name, bindings in routed.items()} == {
         endpoint.name: (endpoint.route, sorted(endpoint.methods), "ANONYMOUS") for endpoint in ENDPOINTS
     }
+
+
+def test_worker_library_indexes_every_durable_function(report: dict[str, Any]) -> None:
+    found = {name: _types(bindings) for name, bindings in report["functions"].items()}
+    assert {name for name, types in found.items() if "orchestrationTrigger" in types} == set(ORCHESTRATORS)
+    assert {name for name, types in found.items() if "activityTrigger" in types} == set(ACTIVITIES)
+    assert found["control_tick"] == {"timerTrigger", "durableClient"}
+    assert "durableClient" in found["rollouts_start"]
 
 
 def test_worker_library_invokes_health(report: dict[str, Any]) -> None:
@@ -71,3 +81,7 @@ def test_worker_library_refuses_a_caller_without_a_token(report: dict[str, Any])
 def _find_route(bindings: list[dict[str, Any]]) -> tuple[str, list[str], str]:
     (trigger,) = [binding for binding in bindings if binding["type"] == "httpTrigger"]
     return trigger["route"], sorted(trigger["methods"]), trigger["authLevel"]
+
+
+def _types(bindings: list[dict[str, Any]]) -> set[str]:
+    return {binding["type"] for binding in bindings}
