@@ -70,8 +70,9 @@ class Engine:
             self._start_tasks(now)
             due = self._store.next_due(now)
             wait_s = LONGEST_SLEEP_S if due is None else max(0.0, (due - self._clock()) / TICKS_PER_SECOND)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(wait_s, LONGEST_SLEEP_S))
+            with contextlib.suppress(TimeoutError):  # not wait_for, which may swallow a cancellation before 3.12
+                async with asyncio.timeout(min(wait_s, LONGEST_SLEEP_S)):
+                    await self._wake.wait()
 
     def _start_turns(self, now: int) -> None:
         at_once = self._settings.orchestrators_at_once

@@ -87,7 +87,7 @@ class Hub:
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition."""
         async with asyncio.timeout(DEADLINE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def end_of(self, instance_id: str) -> tuple[str, object]:
