@@ -92,10 +92,11 @@ def build_service(
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)
     versions = BringVersion(registry, kept, models, policies, write)
-    room = (
-        _compose_room(control, versions, write, clock, ledger, idempotency, call_region, residency) if control else None
-    )
-    log = room.log if room else None
+    log = RolloutLog(control.rows, write, clock) if control else None
+    room = None
+    if control and log:
+        rollouts = Rollouts(log, versions, releases, ledger, idempotency, clock, control.settings)
+        room = _compose_room(control, log, rollouts, RegionSteps(call_region), clock, residency)
     return Service(
         region=region,
         default_model=default_model,
@@ -119,19 +120,10 @@ def build_service(
 
 
 def _compose_room(
-    ports: ControlPorts,
-    versions: Versions,
-    write: WriteRecord,
-    clock: Clock,
-    ledger: Ledger,
-    idempotency: Idempotency,
-    call_region: RegionCalls,
-    residency: Residency,
+    ports: ControlPorts, log: RolloutLog, rollouts: Rollouts, steps: RegionSteps, clock: Clock, residency: Residency
 ) -> ControlRoom:
-    log = RolloutLog(ports.rows, write, clock)
-    steps = RegionSteps(call_region)
     return ControlRoom(
-        rollouts=Rollouts(log, versions, ledger, idempotency, clock, ports.settings),
+        rollouts=rollouts,
         log=log,
         steps=steps,
         reconcile=Reconcile(log, steps, tuple(residency.regions), clock),

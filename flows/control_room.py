@@ -60,6 +60,6 @@ class ControlRoom:
     async def finish_rollout(self, order: Document) -> Document:
         """Let a success be the desired state, and the next rollout begin. Safe to repeat."""
         if order["target"] is not None:
-            await self.log.desire(order["model"], order["target"], order["rollout_id"])
+            await self.log.desire(order["model"], order["target"], order["rollout_id"], order["before"])
         await self.log.end(order["model"], order["rollout_id"])
         return {}

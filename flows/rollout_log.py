@@ -128,15 +128,17 @@ class RolloutLog:
     async def all_desired(self) -> list[Document]:
         return [row.document for row in await self._list(DESIRED) if not row.key.startswith("!")]
 
-    async def desire(self, model: str, wanted: Document, rollout_id: str) -> None:
-        """Let this be what every region is to serve: a new generation, once for a rollout or an undo."""
+    async def desire(self, model: str, wanted: Document, by: str, before: Document | None = None) -> None:
+        """Let this be what every region is to serve: a new generation, once for a rollout or an undo. What is wanted
+        names only what changes. `before` is what was served before anything was ever desired."""
 
         def changed(standing: Document | None) -> Document | None:
-            if standing and standing["by"] == rollout_id:
+            if standing and standing["by"] == by:
                 return None
             generation = int(standing["generation"]) + 1 if standing else 1
-            previous = standing["target"] if standing else None
-            return {"model": model, "generation": generation, "target": wanted, "previous": previous, "by": rollout_id}
+            previous = standing["target"] if standing else before
+            target = {**(previous or {}), **{name: value for name, value in wanted.items() if value is not None}}
+            return {"model": model, "generation": generation, "target": target, "previous": previous, "by": by}
 
         await self._change(DESIRED, model, changed)
 

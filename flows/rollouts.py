@@ -12,6 +12,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from flows.calls import Call
+from flows.current_releases import CurrentReleases
 from flows.errors import (
     IdempotencyMismatch,
     InvalidRequest,
@@ -63,6 +64,7 @@ class Rollouts:
         self,
         log: RolloutLog,
         versions: Versions,
+        releases: CurrentReleases,
         ledger: Ledger,
         idempotency: Idempotency,
         clock: Clock,
@@ -70,6 +72,7 @@ class Rollouts:
     ) -> None:
         self._log = log
         self._versions = versions
+        self._releases = releases
         self._ledger = ledger
         self._idempotency = idempotency
         self._clock = clock
@@ -186,9 +189,9 @@ class Rollouts:
             faults.append(Fault("/policy", f"No such policy: {plan.policy}. Publish it first."))
         if faults:
             raise InvalidRequest(faults)
-        desired = await self._log.desired(plan.model)
-        if desired and plan.version in desired.get("withdrawn", ()):
-            raise VersionWithdrawn(f"{plan.model} {plan.version} was withdrawn")
+        release = self._releases.known(plan.model)
+        if release is not None and plan.version in release.withdrawn:
+            raise VersionWithdrawn(f"{plan.model} {plan.version} was withdrawn; an operator has to lift that first")
         return digest or "", policy_digest or ""
 
     async def _id(self, call: Call, key: str | None) -> str:

@@ -267,7 +267,14 @@ class RolloutRun:
 
     def _finish(self, phase: Phase, target: Mapping[str, Any] | None) -> Waiting:
         """Let the next rollout begin, and on success let this be the desired state. It has to be written."""
-        order = {"rollout_id": self._order["id"], "model": self._order["model"], "phase": phase.value, "target": target}
+        first = self._opened.get(self._regions[0])
+        order = {
+            "rollout_id": self._order["id"],
+            "model": self._order["model"],
+            "phase": phase.value,
+            "target": target,
+            "before": first.stable if first else None,
+        }
         until = self._context.current_utc_datetime + FOR_EVER
         yield from ask_until(self._context, FINISH_ROLLOUT, order, self._pace, until)
 
