@@ -53,15 +53,17 @@ Step = Callable[[Release], Release | None]
 
 
 class ReadRelease:
-    """Reads the row itself, not the memory: who changes a release must see the newest generation."""
+    """Reads the row itself, not the memory: who changes a release must see the newest generation. A region that never
+    had one gets its initial release."""
 
-    def __init__(self, store: ReleaseStore) -> None:
+    def __init__(self, store: ReleaseStore, releases: CurrentReleases) -> None:
         self._store = store
+        self._releases = releases
 
     async def __call__(self, model: str) -> Release:
         """Raises NotFound, or LedgerUnavailable where storage fails."""
         try:
-            release = await self._store.read(model)
+            release = await self._store.read(model) or await self._releases.create_initial(model)
         except StorageFailed as error:
             raise LedgerUnavailable("the release could not be read") from error
         if release is None:
@@ -82,7 +84,7 @@ class ChangeRelease:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._read = ReadRelease(store)
+        self._read = ReadRelease(store, releases)
         self._models = models
         self._policies = policies
         self._releases = releases

@@ -26,7 +26,6 @@ from flows.ports import (
     ReleaseStore,
     Reservations,
     Rows,
-    Versions,
 )
 from flows.read_decision import ReadDecision
 from flows.read_metrics import ReadMetrics
@@ -87,7 +86,7 @@ def build_service(
     idempotency = Idempotency(reservations, ledger, clock, secret, lease_s)
     releases = CurrentReleases(store, clock, initial_releases, models, policies)
     write = WriteRecord(region, ledger, idempotency, clock, entropy)
-    read_release = ReadRelease(store)
+    read_release = ReadRelease(store, releases)
     terms = FindTerms(models, policies, releases)
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)

@@ -101,7 +101,7 @@ class CurrentReleases:
     async def _read(self, model: str) -> None:
         started = self._clock.monotonic()
         try:
-            release = await self._store.read(model) or await self._create_initial(model)
+            release = await self._store.read(model) or await self.create_initial(model)
         except StorageFailed as error:
             logger.warning("The release of %s could not be read (%s); the last known one serves.", model, error)
             return
@@ -148,7 +148,9 @@ class CurrentReleases:
         targets = [(r.model, t) for r in releases for t in (r.stable, r.candidate, r.previous) if t]
         return {(model, target.version) for model, target in targets}
 
-    async def _create_initial(self, model: str) -> Release | None:
+    async def create_initial(self, model: str) -> Release | None:
+        """The release of a region that never had one, written; None where there is none for the model. Raises
+        StorageFailed."""
         initial = self._initial.get(model)
         if initial is None:
             return None

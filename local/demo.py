@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from local.accuracy import Judged, measure_auc, measure_precision, measure_recall, quantile
+from local.demo_rollout import MODEL, VERSION, run_rollout
 from local.failures import LocalFailed
 from local.plan import Plan
 from local.readiness import what_region_waits_for
@@ -33,9 +34,10 @@ def run_demo(plan: Plan, claim_count: int, say: Callable[[str], None]) -> None:
         claims = choose_claims(claim_count)
         console = Console()
         replayed = _replay_with_progress(plan, claims, console)
-    _print_summary(console, plan, replayed)
-    if not replayed.judged:
-        raise LocalFailed(f"No claim was decided. See {plan.folder / 'logs'}.")
+        _print_summary(console, plan, replayed)
+        if not replayed.judged:
+            raise LocalFailed(f"No claim was decided. See {plan.folder / 'logs'}.")
+        _roll_out(console, plan, claims)
 
 
 @contextmanager
@@ -98,6 +100,16 @@ def _replay_with_progress(plan: Plan, claims: list[Claim], console: Console) -> 
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(f"Claims of {YEAR}", total=len(claims))
         return asyncio.run(replay(plan, claims, lambda: progress.advance(task)))
+
+
+def _roll_out(console: Console, plan: Plan, claims: list[Claim]) -> None:
+    console.print(f"\nNow {MODEL} {VERSION} is rolled out to every region, while claims stream through them.")
+    answers = run_rollout(plan, claims, is_terminal=console.is_terminal)
+    if answers:
+        told = ", ".join(f"{count} {answer}" for answer, count in answers.most_common())
+        console.print(f"Meanwhile: {told}.")
+    else:
+        console.print("Every region serves it already. To see it again: make clean, or another FOLDER.")
 
 
 def _print_summary(console: Console, plan: Plan, replayed: Replayed) -> None:

@@ -101,7 +101,7 @@ def test_policy_alone_can_be_under_scrutiny() -> None:
 
 async def test_counters_that_cannot_be_read_are_told(stage: Stage) -> None:
     stage.store.rows["deal-fraud"] = STABLE
-    metrics = ReadMetrics(ReadRelease(stage.store), MemoryCounters(stage.ledger, StorageFailed("gone")))
+    metrics = ReadMetrics(ReadRelease(stage.store, stage.releases), MemoryCounters(stage.ledger, StorageFailed("gone")))
     with pytest.raises(LedgerUnavailable):
         await metrics("deal-fraud", SPAN)
 
