@@ -70,6 +70,7 @@ def start_host(name: str, app: Path, path: str, plan: Plan, azurite: Azurite, bo
     port = free_port()
     environment = {**region_environment(plan, REGION, azurite), "PYTHONPATH": str(ROOT), **ONE_THREAD}
     command = [sys.executable, "-m", "local.host", str(app), "--port", str(port)]
+    command += ["--durable", str(plan.folder / f"{slug_of(name)}.sqlite")]
     token = plan.token_file("scorer").read_text()
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     process = _start(command, environment, plan.folder / f"{slug_of(name)}.log", ROOT)
