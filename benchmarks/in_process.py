@@ -76,9 +76,9 @@ async def _measure(tell: Tell) -> Section:
     bodies = [json.dumps(deal).encode() for deal in deals]
     await _check(service, bodies, cast("Sequence[float]", booster.predict(matrix, num_threads=1)))
     tell("single decisions, in process")
-    single = await _in_turn(_single_works(service, bodies[:SINGLES], booster, matrix[:SINGLES]), ROUNDS, SINGLES)
+    single = await in_turn(_single_works(service, bodies[:SINGLES], booster, matrix[:SINGLES]), ROUNDS, SINGLES)
     tell("batches of 1,000, in process")
-    batch = await _in_turn(_batch_works(service, deals, booster, matrix), BATCH_ROUNDS, DEALS)
+    batch = await in_turn(_batch_works(service, deals, booster, matrix), BATCH_ROUNDS, DEALS)
     tell("a decision by its parts")
     return build_section(single, batch, await _parts(service, bodies))
 
@@ -156,7 +156,7 @@ class FastRow:
         return self._result.value
 
 
-async def _in_turn(works: Mapping[str, Work], rounds: int, per_round: int) -> dict[str, list[float]]:
+async def in_turn(works: Mapping[str, Work], rounds: int, per_round: int) -> dict[str, list[float]]:
     """Microseconds a deal, by work, by round; the first round of each is warm-up and dropped."""
     measured: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
@@ -207,7 +207,7 @@ async def _parts(service: Service, bodies: Sequence[bytes]) -> list[Part]:
         "write the answer": lambda: [msgspec.json.encode(decision) for decision in decisions],
     }
     works = {name: _as_work(part) for name, part in parts.items()} | {FLOW: _decider(service, bodies)}
-    times = await _in_turn(works, PART_ROUNDS, len(bodies))
+    times = await in_turn(works, PART_ROUNDS, len(bodies))
     return [Part(name, spread(taken), name.endswith(RECORD_ENDS)) for name, taken in times.items()]
 
 
