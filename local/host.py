@@ -22,6 +22,7 @@ import uvicorn
 from local.durable.functions import DURABLE_TRIGGERS
 from local.durable.host import DurableHost, is_durable
 from local.durable.settings import read_settings
+from local.durable.store import StoreUnusable
 from local.http_host import HttpHost, Message, Receive, Scope, Send, answer_plain
 from local.indexing import IndexedFunction, IndexingFailed, index_functions, load_app
 from local.invocations import Invoker
@@ -65,8 +66,12 @@ class Host:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        if self.durable is not None:
-            self.durable.start(self.port)
+        try:
+            if self.durable is not None:
+                self.durable.start(self.port)
+        except StoreUnusable as error:
+            await send({"type": "lifespan.startup.failed", "message": f"The app can't run here: {error}"})
+            return
         self.timers.start()
         await send({"type": "lifespan.startup.complete"})
         message: Message = await receive()
@@ -112,6 +117,7 @@ def _run(host: Host, port: int) -> int:
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
         ws="none",
+        lifespan="on",
     )
     listener = socket.socket()
     if os.name != "nt":  # on Windows the option would take the port from its holder
@@ -120,7 +126,10 @@ def _run(host: Host, port: int) -> int:
         listener.bind(("127.0.0.1", port))
     except OSError as error:
         return _refuse(f"Port {port} can't be used ({error.strerror}). Stop what listens there or choose another.")
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except SystemExit:  # uvicorn's way to say that the start failed; it has said why
+        return EXIT_CANNOT_RUN
     return 0
 
 

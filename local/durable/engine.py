@@ -25,6 +25,7 @@ from local.durable.ticks import TICKS_PER_SECOND, system_ticks
 from local.durable.turns import Turn, build_new_events, build_payload, finish_turn
 
 LONGEST_SLEEP_S = 3600.0
+RETRY_S = 5.0
 log = logging.getLogger("host.durable")
 
 
@@ -65,14 +66,23 @@ class Engine:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            now = self._clock()
-            self._start_turns(now)
-            self._start_tasks(now)
-            due = self._store.next_due(now)
-            wait_s = LONGEST_SLEEP_S if due is None else max(0.0, (due - self._clock()) / TICKS_PER_SECOND)
+            try:
+                wait_s = self._start_what_is_due()
+            except Exception:
+                log.exception("the file of the orchestrations can't be used; tried again in %s s", RETRY_S)
+                await asyncio.sleep(RETRY_S)
+                continue
             with contextlib.suppress(TimeoutError):  # not wait_for, which may swallow a cancellation before 3.12
                 async with asyncio.timeout(min(wait_s, LONGEST_SLEEP_S)):
                     await self._wake.wait()
+
+    def _start_what_is_due(self) -> float:
+        """Seconds until something else is due."""
+        now = self._clock()
+        self._start_turns(now)
+        self._start_tasks(now)
+        due = self._store.next_due(now)
+        return LONGEST_SLEEP_S if due is None else max(0.0, (due - self._clock()) / TICKS_PER_SECOND)
 
     def _start_turns(self, now: int) -> None:
         at_once = self._settings.orchestrators_at_once
@@ -96,12 +106,7 @@ class Engine:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._work.add(task)
-        task.add_done_callback(self._end)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._work.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("work of the durable host failed", exc_info=error)
+        task.add_done_callback(self._work.discard)
 
     # Turns
 
@@ -112,8 +117,8 @@ class Engine:
             elif (turn := self._store.load_turn(instance_id, self._clock())) is not None and self._admits(turn):
                 await self._take_turn(turn)
         except Exception:
-            log.exception("%s: its turn failed in the host; it waits for the next start", instance_id)
-            self._store.park(instance_id)
+            log.exception("%s: its turn failed in the host; tried again in %s s", instance_id, RETRY_S)
+            await asyncio.sleep(RETRY_S)
         finally:
             self._turning.discard(instance_id)
             self._wake.set()
@@ -157,6 +162,9 @@ class Engine:
             else:
                 log.warning("%s waits for ever: the app has no activity %s", task.instance_id, task.name)
                 self._store.park_task(task)
+        except Exception:
+            log.exception("%s: %s failed in the host; it comes back", task.instance_id, task.name)
+            await asyncio.sleep(RETRY_S)
         finally:
             self._running.discard(task.row)
             self._wake.set()

@@ -24,17 +24,33 @@ COLUMNS = (
     "instance_id, execution_id, name, version, status, created_at, updated_at, input_text, output_text, custom_status,"
     " parent"
 )
+FORMAT = 1
+
+
+class StoreUnusable(RuntimeError):
+    """The file can't be used; the message says why and what to do."""
 
 
 class Store:
-    """The file. Not for use from more than one thread, nor from more than one process."""
+    """The file. Not for use from more than one thread; a second process is refused."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, lock_timeout_s: float = 5.0) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(file, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db = sqlite3.connect(file, timeout=lock_timeout_s, isolation_level=None)
+        try:
+            self._prepare(file)
+        except sqlite3.OperationalError as error:
+            raise StoreUnusable(f"{file} can't be used ({error}). Does another host run on it?") from error
+
+    def _prepare(self, file: Path) -> None:
+        """The exclusive lock keeps a second process away; the system lets go of it with the process."""
+        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            self._db.execute(f"PRAGMA {setting}")
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, FORMAT):
+            raise StoreUnusable(f"{file} has format {found}, this host writes {FORMAT}. Delete it to begin anew.")
         self._db.executescript(SCHEMA.read_text())
+        self._db.execute(f"PRAGMA user_version = {FORMAT}")
         with self._transaction():
             self._db.execute("UPDATE messages SET visible_at = sent_at WHERE visible_at IS NULL")
             self._db.execute("UPDATE tasks SET available_at = 0 WHERE available_at IS NULL")
