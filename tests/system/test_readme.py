@@ -41,6 +41,7 @@ def test_readme_has_only_commands_that_are_tested_here() -> None:
         ["curl", "-s"],
         ["make", "test"],
         ["python", "-m"],
+        ["python", "-m"],
         ["make", "package"],
     ]
 
@@ -75,6 +76,24 @@ def test_package_command_makes_a_bundle_from_a_model_and_a_sample(tmp_path: Path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.rglob("my-fraud/1.0.0/manifest.json"))
+
+
+def test_rollout_command_begins_a_rollout_that_can_be_aborted(system: RunningSystem) -> None:
+    def vouch(*words: str) -> tuple[int, str]:
+        where = ["--url", system.plan.control.base_url, "--token-file", str(system.plan.token_file("operator"))]
+        done = subprocess.run(
+            [sys.executable, "-m", "vouch", *words, *where], cwd=ROOT, capture_output=True, text=True, check=False,
+            timeout=120,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    words = shlex.split(command("python -m vouch rollout"))[3:]
+    assert words[-1] == "--watch"
+    code, said = vouch(*words[:-1])
+    assert code == 0, said
+    assert vouch("rollout", "abort", "--reason", "seen")[0] == 0
+    code, said = vouch("rollout", "watch")
+    assert (code, said.splitlines()[-1]) == (3, "RolledBack: aborted; every region was taken back")
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"`?make ([a-z]+)`?", README)) - {"is", "are"}))
