@@ -4,7 +4,7 @@ Every step is safe to ask twice, and comes to nothing when it is late: changes n
 `change_id`, and a region in which the rollout was closed refuses them. What goes wrong is an answer like any other:
 
     unreachable   no whole answer came: ask again
-    failed        the region is not well: ask again, but it is a failure to measure
+    failed        the region is not well, or its answer makes no sense: ask again, but it is a failure to measure
     superseded    somebody else changed the release, or the rollout was closed: it ends here
     refused       the region will never say otherwise: the version can't be served, a hold stands
 """
@@ -45,11 +45,11 @@ class RegionSteps:
 
         async def step() -> Document:
             region, path = order["region"], _release_path(order)
-            present = await self._ask(region, "GET", path)
+            present = await self._ask_release(region, "GET", path)
             if present["rollout_id"] != order["rollout_id"]:
                 change = _change(order, present["stable"], None, 0, 0.0)
                 headers = {"If-Match": f'"{present["generation"]}"'}
-                present = await self._ask(region, "PUT", path, change, headers)
+                present = await self._ask_release(region, "PUT", path, change, headers)
             return {"generation": present["generation"], "stable": present["stable"]}
 
         return await _as_value(step())
@@ -65,6 +65,8 @@ class RegionSteps:
                 await self._ask(region, "POST", path, {"digest": order["policy_digest"]})
             path = f"/api/v1/models/{_part(order['model'])}/versions/{_part(target['version'])}:pull"
             answer = await self._ask(region, "POST", path, {"digest": order["digest"]})
+            if not isinstance(answer.get("digest"), str):
+                raise StepFault(FAILED, f"{region} answered with no digest")
             return {"digest": answer["digest"]}
 
         return await _as_value(step())
@@ -75,7 +77,7 @@ class RegionSteps:
         async def step() -> Document:
             change = _change(order, order["stable"], order["candidate"], order["weight"], order["shadow_share"])
             headers = {"If-Match": f'"{order["generation"]}"'}
-            answer = await self._ask(order["region"], "PUT", _release_path(order), change, headers)
+            answer = await self._ask_release(order["region"], "PUT", _release_path(order), change, headers)
             return {"generation": answer["generation"]}
 
         return await _as_value(step())
@@ -110,7 +112,7 @@ class RegionSteps:
 
         async def step() -> Document:
             closing = {name: order[name] for name in ("rollout_id", "stable", "reason", "change_id")}
-            answer = await self._ask(order["region"], "POST", f"{_release_path(order)}:close", closing)
+            answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:close", closing)
             if order["stable"] is not None and answer["stable"] != order["stable"]:
                 raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {answer['hold'] or 'changed since'}")
             return {"generation": answer["generation"]}
@@ -120,7 +122,7 @@ class RegionSteps:
     async def reconcile(self, order: Document) -> Document:
         """Serve the target unless that is what stands. Answers {state, detail}. Raises StepFault."""
         region, path = order["region"], _release_path(order)
-        present = await self._ask(region, "GET", path)
+        present = await self._ask_release(region, "GET", path)
         target = {name: order["target"][name] or present["stable"][name] for name in ("version", "policy")}
         if target["version"] in present["withdrawn"]:
             return {"state": WITHDRAWN, "detail": f"serves {present['stable']['version']}"}
@@ -140,8 +142,22 @@ class RegionSteps:
         """Never serve the target's version there. Answers {state, detail}. Raises StepFault."""
         version = order["target"]["version"]
         withdrawal = {"version": version, "reason": order["reason"], "change_id": order["change_id"]}
-        answer = await self._ask(order["region"], "POST", f"{_release_path(order)}:withdraw", withdrawal)
+        answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:withdraw", withdrawal)
         return {"state": WITHDRAWN, "detail": f"serves {answer['stable']['version']}"}
+
+    async def _ask_release(
+        self,
+        region: str,
+        method: str,
+        path: str,
+        body: Document | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Document:
+        """The release that a success answers. Raises StepFault, also where it answers something else."""
+        answer = await self._ask(region, method, path, body, headers)
+        if not _is_release(answer):
+            raise StepFault(FAILED, f"{region} answered with no release")
+        return answer
 
     async def _ask(
         self,
@@ -169,6 +185,18 @@ async def _as_value(step: Any) -> Document:
     return answer
 
 
+def _is_release(answer: Document) -> bool:
+    """Whether it holds what the steps look at, so that none of them stumbles over an odd answer."""
+    stable, withdrawn = answer.get("stable"), answer.get("withdrawn")
+    return (
+        type(answer.get("generation")) is int
+        and isinstance(stable, dict)
+        and all(isinstance(stable.get(name), str) for name in ("version", "policy"))
+        and isinstance(withdrawn, list)
+        and answer.keys() >= {"candidate", "rollout_id", "hold"}
+    )
+
+
 def _kind_of(status: int, body: Document) -> str:
     if status >= 500 or status in {401, 408, 429}:  # 401: the region may not have the issuer's newest keys yet
         return FAILED
@@ -178,7 +206,9 @@ def _kind_of(status: int, body: Document) -> str:
 
 def _describe(status: int, body: Document) -> str:
     """The region's own sentence, as its problem says it."""
-    faults = "; ".join(f"{fault.get('pointer')}: {fault.get('detail')}" for fault in body.get("errors", ()))
+    listed = body.get("errors")
+    told = [fault for fault in listed if isinstance(fault, dict)] if isinstance(listed, list) else []
+    faults = "; ".join(f"{fault.get('pointer')}: {fault.get('detail')}" for fault in told)
     return f"{status} {body.get('title', '')}: {faults or body.get('detail', '')}"[:400]
 
 
