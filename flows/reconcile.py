@@ -6,7 +6,8 @@ A region is found
     healed        was behind, and has been changed
     held          a person holds the release: reported, never overridden
     withdrawn     somebody took the version back there: the others follow, and what was desired before is again
-    unreachable   gave no answer: looked at again the next time
+    refused       says no: what it is to serve can't be had there, or this app may not change it
+    unreachable   gave no answer, or somebody else changed the release just then: looked at again the next time
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from flows.ports import Clock
-from flows.region_steps import FAILED, UNREACHABLE, WITHDRAWN, RegionSteps, StepFault
+from flows.region_steps import REFUSED, UNREACHABLE, WITHDRAWN, RegionSteps, StepFault
 from flows.rollout_log import RolloutLog
 from flows.times import format_time
 
@@ -78,5 +79,4 @@ class Reconcile:
         try:
             return await step(order)
         except StepFault as fault:
-            state = "unreachable" if fault.kind in {UNREACHABLE, FAILED} else "held"
-            return {"state": state, "detail": fault.detail}
+            return {"state": REFUSED if fault.kind == REFUSED else UNREACHABLE, "detail": fault.detail}

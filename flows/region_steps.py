@@ -59,12 +59,11 @@ class RegionSteps:
 
         async def step() -> Document:
             region, target = order["region"], order["target"]
-            name, version = target["policy"].split("/", 1)
             if order.get("policy_digest"):
-                path = f"/api/v1/policies/{_part(name)}/versions/{_part(version)}:pull"
-                await self._ask(region, "POST", path, {"digest": order["policy_digest"]})
-            path = f"/api/v1/models/{_part(order['model'])}/versions/{_part(target['version'])}:pull"
-            answer = await self._ask(region, "POST", path, {"digest": order["digest"]})
+                path = _policy_path(*target["policy"].split("/", 1))
+                await self._ask(region, "POST", f"{path}:pull", {"digest": order["policy_digest"]})
+            path = _version_path(order["model"], target["version"])
+            answer = await self._ask(region, "POST", f"{path}:pull", {"digest": order["digest"]})
             if not isinstance(answer.get("digest"), str):
                 raise StepFault(FAILED, f"{region} answered with no digest")
             return {"digest": answer["digest"]}
@@ -102,8 +101,9 @@ class RegionSteps:
         """Score the golden set of the version. Answers {reading}."""
 
         async def step() -> Document:
-            path = f"/api/v1/models/{_part(order['model'])}/versions/{_part(order['target']['version'])}:synthetic"
-            return {"reading": await self._ask(order["region"], "POST", path, {"policy": order["target"]["policy"]})}
+            target = order["target"]
+            path = f"{_version_path(order['model'], target['version'])}:synthetic"
+            return {"reading": await self._ask(order["region"], "POST", path, {"policy": target["policy"]})}
 
         return await _as_value(step())
 
@@ -120,23 +120,35 @@ class RegionSteps:
         return await _as_value(step())
 
     async def reconcile(self, order: Document) -> Document:
-        """Serve the target unless that is what stands. Answers {state, detail}. Raises StepFault."""
+        """Serve the target unless that is what stands, or a hold does. Answers {state, detail}. Raises StepFault."""
         region, path = order["region"], _release_path(order)
         present = await self._ask_release(region, "GET", path)
         target = {name: order["target"][name] or present["stable"][name] for name in ("version", "policy")}
+        serves = f"serves {present['stable']['version']}"
         if target["version"] in present["withdrawn"]:
-            return {"state": WITHDRAWN, "detail": f"serves {present['stable']['version']}"}
-        if present["rollout_id"]:
-            closing = {"rollout_id": present["rollout_id"], "stable": target, "reason": order["reason"]}
-            present = await self._ask(region, "POST", f"{path}:close", closing | {"change_id": order["change_id"]})
-            return {"state": "healed", "detail": f"closed rollout {closing['rollout_id']}"}
-        if present["stable"] == target and present["candidate"] is None:
-            return {"state": "in sync", "detail": f"serves {target['version']}"}
-        if present["hold"] is not None:
-            raise StepFault(REFUSED, f"{present['hold']}; it serves {present['stable']['version']}")
+            return {"state": WITHDRAWN, "detail": serves}
+        if present["stable"] == target and present["candidate"] is None and not present["rollout_id"]:
+            return {"state": "in sync", "detail": serves}
+        if present["hold"] is not None and not present["rollout_id"]:
+            return {"state": "held", "detail": f"{present['hold']}; it {serves}"}
+        await self._bring(order, target)
+        return {"state": "healed", "detail": await self._heal(order, present, target)}
+
+    async def _bring(self, order: Document, target: Document) -> None:
+        """Have the region hold what it is to serve: it may have been away when that was rolled out."""
+        name, version = target["policy"].split("/", 1)
+        for path in (_policy_path(name, version), _version_path(order["model"], target["version"])):
+            await self._ask(order["region"], "POST", f"{path}:pull", {"digest": ""})
+
+    async def _heal(self, order: Document, present: Document, target: Document) -> str:
+        region, path, left = order["region"], _release_path(order), present["rollout_id"]
+        if left:
+            closing = {"rollout_id": left, "stable": target, "reason": order["reason"], "change_id": order["change_id"]}
+            await self._ask_release(region, "POST", f"{path}:close", closing)
+            return f"closed rollout {left}"
         change = _change({**order, "rollout_id": "", "valid_until": None}, target, None, 0, 0.0)
-        await self._ask(region, "PUT", path, change, {"If-Match": f'"{present["generation"]}"'})
-        return {"state": "healed", "detail": f"served {present['stable']['version']}, serves {target['version']} now"}
+        await self._ask_release(region, "PUT", path, change, {"If-Match": f'"{present["generation"]}"'})
+        return f"served {present['stable']['version']}, serves {target['version']} now"
 
     async def withdraw(self, order: Document) -> Document:
         """Never serve the target's version there. Answers {state, detail}. Raises StepFault."""
@@ -229,6 +241,14 @@ def _change(
 
 def _release_path(order: Document) -> str:
     return f"/api/v1/releases/{_part(order['model'])}"
+
+
+def _version_path(model: str, version: str) -> str:
+    return f"/api/v1/models/{_part(model)}/versions/{_part(version)}"
+
+
+def _policy_path(name: str, version: str) -> str:
+    return f"/api/v1/policies/{_part(name)}/versions/{_part(version)}"
 
 
 def _part(text: str) -> str:

@@ -183,6 +183,8 @@ async def test_reconciler_reports_who_is_held_or_away_and_heals_who_is_behind(de
                 "withdrawn": [], "hold": None}  # fmt: skip
     desk.others.answers[("GET", path)] = RegionAnswer(200, standing)
     desk.others.answers[("PUT", path)] = RegionAnswer(200, standing)
+    for held in ("models/deal-fraud/versions/1.1.0", "policies/standard/versions/1"):
+        desk.others.answers[("POST", f"/api/v1/{held}:pull")] = RegionAnswer(200, {})
     (found,) = await room.reconcile()
     assert {region["state"] for region in found["regions"].values()} == {"healed"}
     desk.others.answers[("GET", path)] = RegionAnswer(200, standing | {"hold": "by hand"})
