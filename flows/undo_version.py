@@ -39,10 +39,13 @@ class UndoVersion:
     async def __call__(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
         """Withdraw it everywhere. Answers what each region said: {regions: {name: {release} or {fault}}}.
 
-        In the control region, a rollout of that version is aborted too, and what was desired before is again."""
+        In the control region, a rollout of that version is aborted too, and what was desired before is again; that
+        comes last, so that papers that are away keep no region from going back. Raises NotFound or LedgerUnavailable.
+        """
+        undone = await self._everywhere(call, model, version, reason, "withdraw")
         if self._log is not None:
             await self._log.forsake(model, version, call.caller.id, reason)
-        return await self._everywhere(call, model, version, reason, "withdraw")
+        return undone
 
     async def lift(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
         """Let every region serve it again, when a release says so."""
