@@ -153,13 +153,13 @@ def release_data(release: Release) -> dict[str, object]:
         "candidate": _target_data(release.candidate) if release.candidate else None,
         "weight": release.weight,
         "shadow_share": release.shadow_share,
-        "rollout_id": release.rollout_id,
+        "rollout_id": release.rollout_id or None,
         "valid_until": format_time(release.valid_until) if release.valid_until else None,
         "withdrawn": release.withdrawn,
         "hold": release.hold,
         "change_id": release.change_id,
         "previous": _target_data(release.previous) if release.previous else None,
-        "ended_rollout": release.ended_rollout,
+        "ended_rollout": release.ended_rollout or None,
     }
 
 

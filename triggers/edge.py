@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import azure.functions as func
 import msgspec
@@ -23,8 +24,8 @@ from flows.errors import NotAllowed, Unauthenticated, VouchError
 from flows.ports import Clock
 from flows.service import Service
 from triggers.bodies import decode_json, require_json, require_type
-from triggers.endpoints import Endpoint
-from triggers.problems import BodyTooLarge, InternalError, LengthRequired, build_problem, kind_of
+from triggers.endpoints import UNMATCHED, Endpoint
+from triggers.problems import BodyTooLarge, InternalError, LengthRequired, build_problem, kind_of, nothing_answers
 from triggers.trace import accept_request_id, continue_trace
 
 JSON = "application/json"
@@ -125,6 +126,8 @@ class Edge:
         )
 
     async def _answer(self, endpoint: Endpoint, exchange: Exchange, answer: Answer) -> Reply:
+        if endpoint is not UNMATCHED and _is_of_another_route(exchange.request):
+            raise nothing_answers(urlsplit(exchange.request.url).path)
         if endpoint.roles is not None:
             caller = await self._tokens.authenticate(exchange.header("authorization"))
             call = exchange.call
@@ -194,6 +197,11 @@ class Edge:
             },
             mimetype=reply.mimetype,
         )
+
+
+def _is_of_another_route(request: func.HttpRequest) -> bool:
+    """Whether the host took `name:verb` for a name: it matches routes without knowing of verbs."""
+    return any(":" in given for given in request.route_params.values())
 
 
 def _read_body(endpoint: Endpoint, request: func.HttpRequest) -> bytes:

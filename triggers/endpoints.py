@@ -135,7 +135,7 @@ PUBLISH = Endpoint(
 )  # fmt: skip
 LIST_VERSIONS = Endpoint(
     "models_versions", ("GET",), "api/v1/models/{name}/versions", "List a model's versions, and where they are",
-    EVERY_ROLE, response=schemas.VersionList, problems=(*AUTHENTICATED, "ledger-unavailable"),
+    EVERY_ROLE, response=schemas.VersionList, problems=(*AUTHENTICATED, "ledger-unavailable", "not-found"),
 )  # fmt: skip
 DOWNLOAD = Endpoint(
     "models_download", ("GET",), "api/v1/models/{name}/versions/{version}:download", "Download a version's files",
@@ -306,4 +306,4 @@ def _literal_length(endpoint: Endpoint) -> int:
 
 def _pattern(endpoint: Endpoint) -> re.Pattern[str]:
     literals = re.split(r"\{\w+\}", endpoint.route.strip("/"))
-    return re.compile("[^/]+".join(map(re.escape, literals)), re.IGNORECASE)
+    return re.compile("[^/:]+".join(map(re.escape, literals)), re.IGNORECASE)

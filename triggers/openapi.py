@@ -69,7 +69,8 @@ def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
     versions = sorted({version for model in models for version in service.models.versions(model)})
     model, version = {"type": "string", "enum": models}, {"type": "string", "enum": versions}
     identifier = {"type": "string", "format": "uuid"}
-    return {"model": model, "name": model, "version": version, "decision_id": identifier, "rollout_id": identifier}
+    name = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}  # the registry may know more than are held here
+    return {"model": model, "name": name, "version": version, "decision_id": identifier, "rollout_id": identifier}
 
 
 def _paths(path_schemas: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from flows import errors
 from flows.errors import VouchError
 from scoring.faults import Fault
+from triggers.endpoints import allowed_methods
 
 RETRY_AFTER_S = 1
 
@@ -46,6 +47,12 @@ class MethodNotAllowed(VouchError):
     def __init__(self, allowed: list[str]) -> None:
         super().__init__(f"allowed: {', '.join(allowed)}")
         self.allowed = allowed
+
+
+def nothing_answers(path: str) -> VouchError:
+    """What a request meets that no endpoint answers: a wrong method, or a path where nothing is."""
+    allowed = allowed_methods(path)
+    return MethodNotAllowed(allowed) if allowed else NoSuchPath()
 
 
 class PartlyRecorded(VouchError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from flows.errors import NotFound
 from triggers import schemas
 from triggers.archives import MIMETYPE, check_digest, digest_header, read_archive, write_archive
 from triggers.blueprints import build_blueprint
@@ -36,7 +37,10 @@ def registry_blueprint(edge: Edge) -> func.Blueprint:
 
     async def list_versions(exchange: Exchange) -> Reply:
         name = exchange.param("name")
-        return Reply({"name": name, "versions": await versions.list_versions(name)})
+        found = await versions.list_versions(name)
+        if not found:
+            raise NotFound("version of such a model, here or in the registry")
+        return Reply({"name": name, "versions": found})
 
     async def download(exchange: Exchange) -> Reply:
         body = write_archive(await versions.download_model(*_named(exchange)))

@@ -12,7 +12,7 @@ from typing import Any
 import azure.functions as func
 
 from flows.control_room import ControlRoom
-from flows.errors import NotControl
+from flows.errors import NotControl, NotFound
 from flows.ports import Engine, EngineFailed
 from flows.regions import Region
 from rollouts.plan import plan_data
@@ -68,6 +68,8 @@ def reading_answers(room: ControlRoom) -> dict[Endpoint, Answer]:
     async def read_fleet(exchange: Exchange) -> Reply:
         model = exchange.param("model")
         desired, found = await room.log.desired(model), await room.log.read_fleet(model)
+        if desired is None and found is None:
+            raise NotFound("fleet of such a model: nothing was rolled out yet, and the reconciler saw none")
         return Reply({"model": model, "desired": desired, "found": found})
 
     return {LINT_ROLLOUT: lint, LIST_ROLLOUTS: list_rollouts, READ_ROLLOUT: read, READ_FLEET: read_fleet}

@@ -188,13 +188,13 @@ class Release(Struct):
     candidate: Target | None
     weight: int
     shadow_share: float
-    rollout_id: str
+    rollout_id: str | None
     valid_until: datetime | None
     withdrawn: list[str]
     hold: str | None
     change_id: str
     previous: Target | None
-    ended_rollout: str
+    ended_rollout: str | None
 
 
 class Counts(Struct):

@@ -6,13 +6,12 @@ import azure.functions as func
 
 from triggers.blueprints import build_blueprint
 from triggers.edge import Edge, Exchange, Reply
-from triggers.endpoints import UNMATCHED, allowed_methods
-from triggers.problems import MethodNotAllowed, NoSuchPath
+from triggers.endpoints import UNMATCHED
+from triggers.problems import nothing_answers
 
 
 def unmatched_blueprint(edge: Edge) -> func.Blueprint:
     async def refuse(exchange: Exchange) -> Reply:
-        allowed = allowed_methods(exchange.param("path"))
-        raise MethodNotAllowed(allowed) if allowed else NoSuchPath
+        raise nothing_answers(exchange.param("path"))
 
     return build_blueprint(edge, {UNMATCHED: refuse})

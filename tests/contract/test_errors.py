@@ -23,6 +23,8 @@ WRONG: list[tuple[str, str, object, str | None, dict[str, str], int, str]] = [
     ("POST", "/api/v1/deals:scoreBatch", {}, "scorer", {}, 422, "invalid-request"),
     ("GET", "/api/v1/deals:score", None, "scorer", {}, 405, "method-not-allowed"),
     ("DELETE", "/api/v1/models", None, None, {}, 405, "method-not-allowed"),
+    ("PUT", "/api/v1/releases/deal-fraud:close", None, "operator", {}, 405, "method-not-allowed"),
+    ("PUT", "/api/v1/releases/deal-fraud:serve", None, "operator", {}, 404, "no-such-path"),
     ("GET", "/nowhere", None, None, {}, 404, "no-such-path"),
     ("GET", "/api/v1/decisions/x", None, "auditor", {}, 404, "not-found"),
     ("GET", "/api/v1/decisions/../../etc/passwd", None, "auditor", {}, 404, "no-such-path"),

@@ -128,6 +128,7 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
         desk.store.rows["deal-fraud"] = OPENED
     await desk.rows.insert("rollouts", ROLLOUT, ORDER)
     await desk.rows.insert(ROLLOUT, "shown-rollout", WAITING)
+    await desk.rows.insert("desired", "deal-fraud", {"model": "deal-fraud", "generation": 1, "target": TARGET})
     path = f"/{endpoint.route.strip('/').format(**values)}"
     path += "?since=2026-11-23T21:00:00Z" if endpoint.name == "release_metrics" else ""
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}

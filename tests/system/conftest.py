@@ -21,6 +21,8 @@ import pytest
 from local.plan import ROOT, Plan, make_plan
 
 START_SECONDS = 120
+CONTROL = "westeurope"
+MODEL = "deal-fraud"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,25 @@ def wait_until_ready(system: RunningSystem) -> None:
     wait_until(is_ready, START_SECONDS, "the system is ready")
 
 
+def take_back(system: RunningSystem, version: str = "1.1.0") -> None:
+    """Take every region back from a version, over the public API, and let it be rolled out again."""
+
+    def ask(verb: str, body: object) -> Answer:
+        return system.request(CONTROL, "POST", f"/api/v1/models/{MODEL}:{verb}", role="operator", body=body)
+
+    undone = ask("undo", {"leave": version, "reason": "the test is over"})
+    assert undone.status == 200, undone.body
+    wait_until(lambda: {served(system, region) for region in system.plan.regions} == {"1.0.0"}, 30, "taken back")
+    lifted = ask("unwithdraw", {"version": version, "reason": "the test is over"})
+    assert lifted.status == 200, lifted.body
+
+
+def served(system: RunningSystem, region: str) -> str:
+    """The version that a region's release calls stable."""
+    release = system.request(region, "GET", f"/api/v1/releases/{MODEL}", role="operator")
+    return str(release.json()["stable"]["version"])
+
+
 def stop_system(system: RunningSystem) -> None:
     """Stop a system as SIGTERM does."""
     system.process.terminate()
@@ -125,6 +146,13 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         yield running
     finally:
         stop_system(running)
+
+
+@pytest.fixture
+def as_started(system: RunningSystem) -> Iterator[RunningSystem]:
+    """The running system, which serves afterwards what it served when it was started, and has withdrawn nothing."""
+    yield system
+    take_back(system)
 
 
 @pytest.fixture
