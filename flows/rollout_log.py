@@ -38,12 +38,16 @@ class RolloutLog:
         self._write = write
         self._clock = clock
 
-    async def create(self, order: Document) -> None:
-        """Begin a rollout, unless another of its model is under way. Raises RolloutUnderWay."""
+    async def create(self, order: Document) -> Document:
+        """Begin a rollout, unless another of its model is under way; the order that stands, which may be one that was
+        written under the same id just before. Raises RolloutUnderWay."""
         await self._take_model(order["model"], order["id"])
         await self._insert(ROLLOUTS, order["id"], order)
+        return await self.read_order(order["id"]) or order
 
     async def read_order(self, rollout_id: str) -> Document | None:
+        if rollout_id.startswith("!"):  # what stands there is no order
+            return None
         row = await self._read(ROLLOUTS, rollout_id)
         return row.document if row else None
 
@@ -122,6 +126,8 @@ class RolloutLog:
         return sorted(rows, key=lambda event: (str(event["at"]), str(event["source"]), int(event["seq"])))
 
     async def desired(self, model: str) -> Document | None:
+        if model.startswith("!"):
+            return None
         row = await self._read(DESIRED, model)
         return row.document if row else None
 

@@ -16,8 +16,10 @@ from flows.current_releases import CurrentReleases
 from flows.errors import (
     IdempotencyMismatch,
     InvalidRequest,
+    LedgerUnavailable,
     NotCounted,
     NotFound,
+    NotReady,
     RolloutOver,
     VersionWithdrawn,
 )
@@ -30,6 +32,7 @@ from rollouts.lint import lint_plan
 from rollouts.phases import Phase
 from rollouts.plan import Before, Fleet, Plan, plan_data
 from scoring.faults import Fault
+from scoring.release import Release
 
 PAST_PHASES = frozenset(phase.value for phase in Phase if phase.is_final)
 Document = Mapping[str, Any]
@@ -92,13 +95,12 @@ class Rollouts:
         fingerprint = self._idempotency.digest(body)
         rollout_id = await self._id(call, key)
         standing = await self._log.read_order(rollout_id)
-        if standing is not None:
-            if standing["fingerprint"] != fingerprint:
-                raise IdempotencyMismatch
-            return Started(standing, replayed=True)
-        order = await self._order(call, plan, rollout_id, fingerprint)
-        await self._log.create(order)
-        return Started(order, replayed=False)
+        replayed = standing is not None
+        if standing is None:
+            standing = await self._log.create(await self._order(call, plan, rollout_id, fingerprint))
+        if standing["fingerprint"] != fingerprint:
+            raise IdempotencyMismatch
+        return Started(standing, replayed)
 
     async def read(self, rollout_id: str) -> Document:
         """Everything there is to know of a rollout. Raises NotFound."""
@@ -181,6 +183,9 @@ class Rollouts:
     async def _digests(self, plan: Plan) -> tuple[str, str]:
         """What the regions have to find: the digests as this region knows them. Raises InvalidRequest."""
         faults: list[Fault] = []
+        release = await self._release(plan.model)
+        if release is None:
+            faults.append(Fault("/model", f"No such model: {plan.model}. This region has no release of it."))
         digest = await self._versions.model_digest(plan.model, plan.version) if plan.version else ""
         policy_digest = await self._versions.policy_digest(plan.policy) if plan.policy else ""
         if digest is None:
@@ -189,10 +194,18 @@ class Rollouts:
             faults.append(Fault("/policy", f"No such policy: {plan.policy}. Publish it first."))
         if faults:
             raise InvalidRequest(faults)
-        release = self._releases.known(plan.model)
         if release is not None and plan.version in release.withdrawn:
             raise VersionWithdrawn(f"{plan.model} {plan.version} was withdrawn; an operator has to lift that first")
         return digest or "", policy_digest or ""
+
+    async def _release(self, model: str) -> Release | None:
+        """What this region serves of a model; None where it is no model. Raises LedgerUnavailable."""
+        try:
+            return (await self._releases.current(model)).release
+        except NotFound:
+            return None
+        except NotReady as error:
+            raise LedgerUnavailable(f"{error}") from error
 
     async def _id(self, call: Call, key: str | None) -> str:
         """A key of a caller always gives the same rollout."""
