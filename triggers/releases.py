@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import azure.functions as func
 
 from flows import release_changes
+from flows.errors import InvalidRequest
 from flows.read_metrics import Span
 from flows.release_changes import Closing, Renewal, release_data
+from scoring.faults import Fault
 from scoring.release import Release, Target
 from triggers import schemas
 from triggers.blueprints import build_blueprint
@@ -41,11 +43,13 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
     async def change(exchange: Exchange) -> Reply:
         generation = _read_if_match(exchange.header("if-match"))
         given = read_typed(exchange.body, schemas.ReleaseChange)
+        _check_lease(given.valid_until)
         model, change_id = exchange.param("model"), _change_id(exchange, given)
         return _reply(await service.change_release(exchange.call, model, _change(given), generation, change_id))
 
     async def renew(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.ReleaseRenewal)
+        _check_lease(given.valid_until)
         renewal = Renewal(given.rollout_id, given.generation, given.valid_until)
         return _reply(await service.change_release.renew(exchange.call, exchange.param("model"), renewal))
 
@@ -136,9 +140,24 @@ def _read_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = None
-    if time is None or time.tzinfo is None:
+    if time is None or time.tzinfo is None or not _has_utc(time):
         raise InvalidParameter("since", "must be a time such as 2026-11-23T21:00:00Z")
     return time
+
+
+def _check_lease(time: datetime | None) -> None:
+    """Raises InvalidRequest."""
+    if time is not None and not _has_utc(time):
+        raise InvalidRequest([Fault("/valid_until", "Is no time in UTC.")])
+
+
+def _has_utc(time: datetime) -> bool:
+    """Whether an aware time has a date in UTC too; those at either end of the calendar may have none."""
+    try:
+        time.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _read_generation(given: Mapping[str, str], name: str, default: int) -> int:

@@ -15,6 +15,7 @@ from flows.control_room import ControlRoom
 from flows.errors import NotControl, NotFound
 from flows.ports import Engine, EngineFailed
 from flows.regions import Region
+from flows.rollouts import PAST_PHASES
 from rollouts.plan import plan_data
 from triggers import schemas
 from triggers.blueprints import build_blueprint
@@ -81,11 +82,13 @@ def steering_answers(room: ControlRoom, engine: Engine) -> dict[Endpoint, Answer
     async def start(exchange: Exchange) -> Reply:
         key = read_key(exchange)
         started = await room.rollouts.start(exchange.call, exchange.body, key.key if key else None, exchange.raw_body)
-        await _trying(engine.start(exchange.client, started.order))
+        rollout = await room.rollouts.read(started.order["id"])
+        if rollout["phase"] not in PAST_PHASES:  # an ended one whose history is purged would begin anew
+            await _trying(engine.start(exchange.client, started.order))
         headers = {"Location": f"/api/v1/rollouts/{started.order['id']}"}
         if started.replayed:
             headers["Idempotency-Replayed"] = "true"
-        return Reply(await room.rollouts.read(started.order["id"]), 202, headers)
+        return Reply(rollout, 202, headers)
 
     async def approve(exchange: Exchange) -> Reply:
         gate = read_typed(exchange.body, schemas.Approval).gate
