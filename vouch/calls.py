@@ -7,7 +7,8 @@ import hashlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,43 +20,79 @@ class Refused(Exception):
     """What was asked was not done; the message says why, and what to do."""
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is refused like any other answer that is none: the token would go along to wherever it points."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 class Region:
     """A region's API at a base URL, called with one token."""
 
     def __init__(self, url: str, token: str) -> None:
-        if urlsplit(url).scheme not in {"http", "https"}:
+        if not _is_url(url):
             raise Refused(f"{url} is no URL of a region. It reads like https://westeurope.example.")
         self._url = url.rstrip("/")
         self._token = token
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, key: str | None = None) -> Any:
-        """The decoded answer to JSON. Raises Refused with the problem's own words."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        needs: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """The decoded answer to JSON, which has the members it needs. Raises Refused with the problem's own words."""
         headers = {"Idempotency-Key": key} if key is not None else {}
         if body is None:
-            return self.send(method, path, None, headers)
-        return self.send(method, path, json.dumps(body).encode(), {**headers, "Content-Type": "application/json"})
+            return self.send(method, path, None, headers, needs)
+        sent = {**headers, "Content-Type": "application/json"}
+        return self.send(method, path, json.dumps(body).encode(), sent, needs)
 
-    def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+    def send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], needs: Collection[str] = ()
+    ) -> dict[str, Any]:
         """The decoded answer to a body as it is. Raises Refused."""
         url = f"{self._url}{path}"
         request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310 - its scheme is checked
         request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return json.load(answer)
+            with _OPENER.open(request, timeout=TIMEOUT_S) as answer:
+                content = answer.read()
         except urllib.error.HTTPError as error:
             raise Refused(_describe(error)) from error
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise Refused(f"{self._url} can't be reached ({reason}). Is it running, and is this its URL?") from error
+        return self._decode(content, needs)
+
+    def _decode(self, content: bytes, needs: Collection[str]) -> dict[str, Any]:
+        try:
+            decoded = json.loads(content)
+        except ValueError:
+            decoded = None
+        if not isinstance(decoded, dict) or not decoded.keys() >= set(needs):
+            raise Refused(f"{self._url} answered something else than a region of Vouch does. Is this its URL?")
+        return decoded
 
 
 def read_token(file: Path) -> str:
-    """Raises Refused where there is none."""
+    """Raises Refused where there is none; nothing of what the file holds is ever told."""
+    advice = "Name one with --token-file, or start the local system: make run"
     try:
-        return file.read_text().strip()
+        token = file.read_text("ascii").strip()
     except OSError as error:
-        raise Refused(f"No token: {error}. Name one with --token-file, or start the local system: make run") from error
+        raise Refused(f"No token: {error}. {advice}") from error
+    except UnicodeDecodeError:
+        token = ""
+    if not token or not token.isprintable() or " " in token:
+        raise Refused(f"{file} holds no token, which is one line of ASCII. {advice}")
+    return token
 
 
 def content_digest(body: bytes) -> str:
@@ -63,10 +100,18 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _describe(error: urllib.error.HTTPError) -> str:
     try:
         problem = json.loads(error.read())
         faults = [f"  {fault['pointer'] or '/'}: {fault['detail']}" for fault in problem.get("errors", ())]
         return "\n".join([f"{problem['title']}. {problem['detail']}", *faults])
-    except (ValueError, KeyError, TypeError):
-        return f"The region answered {error.code}."
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, HTTPException):
+        return f"{error.url} answered {error.code}, with no word of why. Is this the URL of a region?"

@@ -30,24 +30,23 @@ def watch_live(read: Callable[[], Document]) -> int:
     """Draw it until its end; the exit code that says how it ended."""
     rollout = read()
     with Live(draw(rollout), auto_refresh=False) as live:
-        try:
-            while rollout["phase"] not in EXIT_CODES:
-                time.sleep(LOOK_S)
-                rollout = read()
-                live.update(draw(rollout), refresh=True)
-        except KeyboardInterrupt:
-            return UNDER_WAY
+        while rollout["phase"] not in EXIT_CODES:
+            time.sleep(LOOK_S)
+            rollout = read()
+            live.update(draw(rollout), refresh=True)
     return EXIT_CODES[rollout["phase"]]
 
 
 def write_lines(read: Callable[[], Document], say: Callable[[str], None]) -> int:
     """Write every transition as a line until the end, where there is no terminal to draw on."""
-    told = 0
+    told: set[tuple[str, int]] = set()
     while True:
         rollout = read()
-        for event in rollout["timeline"][told:]:
-            say(f"{event['at'][:19]}Z  {event['source']:<12}  {event['what']}: {event['message']}")
-        told = len(rollout["timeline"])
+        for event in rollout["timeline"]:  # sorted by time: what a region notes late comes in between
+            name = event["source"], event["seq"]
+            if name not in told:
+                say(f"{event['at'][:19]}Z  {event['source']:<12}  {event['what']}: {event['message']}")
+            told.add(name)
         if rollout["phase"] in EXIT_CODES:
             say(f"{rollout['phase']}: {rollout['message']}")
             return EXIT_CODES[rollout["phase"]]
@@ -71,7 +70,7 @@ def _draw_regions(rollout: Document) -> Table:
         table.add_column(name, no_wrap=name != "what it says")
     for number, wave in enumerate(rollout["plan"]["waves"], start=1):
         for region in wave:
-            table.add_row(region, str(number), *_describe_region(rollout["regions"].get(region)))
+            table.add_row(Text(region), str(number), *_describe_region(rollout["regions"].get(region)))
     return table
 
 
@@ -94,9 +93,9 @@ def _draw_timeline(rollout: Document) -> Table:
     for event in rollout["timeline"][-TIMELINE_LINES:]:
         table.add_row(
             Text(event["at"][11:19], style="dim"),
-            event["source"],
+            Text(event["source"]),
             Text(event["what"], style=COLOURS.get(event["what"], "")),
-            event["message"],
+            Text(event["message"]),
         )
     return table
 

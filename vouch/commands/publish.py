@@ -8,6 +8,7 @@ import json
 import sys
 import tarfile
 from pathlib import Path
+from urllib.parse import quote
 
 from vouch.calls import Refused, Region, content_digest, read_token
 
@@ -39,15 +40,18 @@ def run(arguments: argparse.Namespace) -> int:
 def _publish(region: Region, path: Path) -> dict[str, object]:
     if path.is_dir():
         body = _read_bundle(path)
-        target = f"/api/v1/models/{path.resolve().parent.name}/versions/{path.resolve().name}"
+        target = f"/api/v1/models/{_part(path.resolve().parent.name)}/versions/{_part(path.resolve().name)}"
         headers = {"Content-Type": "application/x-tar", "Content-Digest": content_digest(body)}
     else:
         body = _read(path)
-        target = f"/api/v1/policies/{path.resolve().parent.name}/versions/{path.stem}"
+        target = f"/api/v1/policies/{_part(path.resolve().parent.name)}/versions/{_part(path.stem)}"
         headers = {"Content-Type": "application/json"}
     print(f"Sending {len(body) / 1e6:.1f} MB; the region verifies it ...", file=sys.stderr)
-    published: dict[str, object] = region.send("PUT", target, body, headers)
-    return published
+    return region.send("PUT", target, body, headers, needs=["name", "version", "digest", "is_new"])
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
 
 
 def _read_bundle(folder: Path) -> bytes:

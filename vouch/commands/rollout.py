@@ -11,13 +11,17 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from vouch.calls import Refused, Region, read_token
-from vouch.rollout_picture import EXIT_CODES, watch_live, write_lines
+from vouch.rollout_picture import EXIT_CODES, UNDER_WAY, watch_live, write_lines
 
 Document = Mapping[str, Any]
+ROLLOUTS = "/api/v1/rollouts"
+SHOWN = frozenset({"id", "model", "target", "phase", "message", "wave", "waves", "gate", "plan", "regions", "timeline"})
 LOCAL_URL = "http://127.0.0.1:7071"
 TOKENS = Path(".local/tokens")
 ROLES = {"approve": "approver", "reject": "approver"}
@@ -42,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _start(control: Region, arguments: argparse.Namespace) -> int:
-    rollout = control.ask("POST", "/api/v1/rollouts", _plan(arguments), key=arguments.idempotency_key)
+    rollout = control.ask("POST", ROLLOUTS, _plan(arguments), arguments.idempotency_key, SHOWN)
     if arguments.watch:
         arguments.id = rollout["id"]
         return _watch(control, arguments)
@@ -52,7 +56,7 @@ def _start(control: Region, arguments: argparse.Namespace) -> int:
 
 
 def _lint(control: Region, arguments: argparse.Namespace) -> int:
-    linted = control.ask("POST", "/api/v1/rollouts:lint", _plan(arguments))
+    linted = control.ask("POST", f"{ROLLOUTS}:lint", _plan(arguments), needs=["faults"])
     faults = [f"{fault['pointer']}: {fault['detail']}" for fault in linted["faults"]]
     _say(arguments, linted, "\n".join(faults) or "No fault found.")
     return 1 if faults else 0
@@ -62,14 +66,14 @@ def _watch(control: Region, arguments: argparse.Namespace) -> int:
     rollout_id = arguments.id or _newest(control)
 
     def read() -> Document:
-        found: Document = control.ask("GET", f"/api/v1/rollouts/{rollout_id}")
-        return found
+        return control.ask("GET", _path(rollout_id), needs=SHOWN)
 
-    if arguments.json:
-        return _watch_json(read)
-    if not sys.stdout.isatty():
-        return write_lines(read, print)
-    return watch_live(read)
+    try:
+        if arguments.json:
+            return _watch_json(read)
+        return watch_live(read) if sys.stdout.isatty() else write_lines(read, partial(print, flush=True))
+    except KeyboardInterrupt:
+        return UNDER_WAY
 
 
 def _watch_json(read: Callable[[], Document]) -> int:
@@ -89,14 +93,13 @@ def _watch_json(read: Callable[[], Document]) -> int:
 def _steer(control: Region, arguments: argparse.Namespace) -> int:
     rollout_id, verb = arguments.id or _newest(control), arguments.verb
     body = {"gate": arguments.gate or _gate(control, rollout_id)} if verb == "approve" else {"reason": arguments.reason}
-    path = f"/api/v1/rollouts/{rollout_id}:{PATHS.get(verb, verb)}"
-    rollout = control.ask("POST", path, body)
+    rollout = control.ask("POST", f"{_path(rollout_id)}:{PATHS.get(verb, verb)}", body, needs=SHOWN)
     _say(arguments, rollout, f"Rollout {rollout_id}: {verb} was taken; it is {rollout['phase']}.")
     return 0
 
 
 def _list(control: Region, arguments: argparse.Namespace) -> int:
-    found = control.ask("GET", "/api/v1/rollouts")
+    found = control.ask("GET", ROLLOUTS, needs=["rollouts"])
     lines = [f"{r['id']}  {r['phase']:<11}  {r['model']} {_target(r)}  {r['message']}" for r in found["rollouts"]]
     _say(arguments, found, "\n".join(lines) or "No rollout yet.")
     return 0
@@ -104,7 +107,7 @@ def _list(control: Region, arguments: argparse.Namespace) -> int:
 
 def _undo(control: Region, arguments: argparse.Namespace) -> int:
     body = {"leave": arguments.leave, "reason": arguments.reason or "undone from the command line"}
-    undone = control.ask("POST", f"/api/v1/models/{arguments.model}:undo", body)
+    undone = control.ask("POST", f"/api/v1/models/{quote(arguments.model, safe='')}:undo", body, needs=["regions"])
     lines = [f"{name}: {_undone(said)}" for name, said in undone["regions"].items()]
     _say(arguments, undone, "\n".join(lines))
     return 1 if any("fault" in said for said in undone["regions"].values()) else 0
@@ -120,14 +123,14 @@ def _target(rollout: Document) -> str:
 
 def _newest(control: Region) -> str:
     """The rollout that is meant where none is named."""
-    found = control.ask("GET", "/api/v1/rollouts")["rollouts"]
+    found = control.ask("GET", ROLLOUTS, needs=["rollouts"])["rollouts"]
     if not found:
         raise Refused("There is no rollout yet. Start one: python -m vouch rollout start --model M --version V")
     return str(found[0]["id"])
 
 
 def _gate(control: Region, rollout_id: str) -> str:
-    gate = control.ask("GET", f"/api/v1/rollouts/{rollout_id}")["gate"]
+    gate = control.ask("GET", _path(rollout_id), needs=SHOWN)["gate"]
     if gate is None:
         raise Refused("The rollout waits at no gate now.")
     return str(gate)
@@ -141,8 +144,14 @@ def _plan(arguments: argparse.Namespace) -> Document:
             plan = json.loads(arguments.plan.read_text())
         except (OSError, ValueError) as error:
             raise Refused(f"{arguments.plan} can't be read: {error}. It has to hold a plan as JSON.") from error
+        if not isinstance(plan, dict):
+            raise Refused(f'{arguments.plan} holds no plan as JSON: that is an object, such as {{"model": ...}}.')
     given = {"model": arguments.model, "version": arguments.version, "policy": arguments.policy}
     return plan | {name: value for name, value in given.items() if value is not None}
+
+
+def _path(rollout_id: str) -> str:
+    return f"{ROLLOUTS}/{quote(rollout_id, safe='')}"
 
 
 def _say(arguments: argparse.Namespace, document: Document, text: str) -> None:
