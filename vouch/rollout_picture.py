@@ -21,7 +21,7 @@ COLOURS = {
     "Failed": "red", "Error": "red",
 }  # fmt: skip
 ICONS = {"Succeeded": "✔", "RolledBack": "↺", "Failed": "✖", "Paused": "॥", "RollingBack": "↺"}
-BAR_CHARACTERS = 20
+BAR_CHARACTERS = 10
 TIMELINE_LINES = 12
 LOOK_S = 1.0
 
@@ -45,10 +45,10 @@ def write_lines(read: Callable[[], Document], say: Callable[[str], None]) -> int
         for event in rollout["timeline"]:  # sorted by time: what a region notes late comes in between
             name = event["source"], event["seq"]
             if name not in told:
-                say(f"{event['at'][:19]}Z  {event['source']:<12}  {event['what']}: {event['message']}")
+                say(plain(f"{event['at'][:19]}Z  {event['source']:<12}  {event['what']}: {event['message']}"))
             told.add(name)
         if rollout["phase"] in EXIT_CODES:
-            say(f"{rollout['phase']}: {rollout['message']}")
+            say(plain(f"{rollout['phase']}: {rollout['message']}"))
             return EXIT_CODES[rollout["phase"]]
         time.sleep(LOOK_S)
 
@@ -61,16 +61,18 @@ def draw(rollout: Document) -> Group:
         (f"{ICONS.get(phase, '◌')} {phase}", f"bold {COLOURS.get(phase, 'cyan')}"),
         f"  {rollout['model']} {target}  wave {rollout['wave']} of {rollout['waves']}  {rollout['id']}",
     )
-    return Group(head, Text(rollout["message"], style="dim"), _draw_regions(rollout), _draw_timeline(rollout))
+    return Group(head, _text(rollout["message"], "dim"), _draw_regions(rollout), _draw_timeline(rollout))
 
 
 def _draw_regions(rollout: Document) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("region", "wave", "stage", "step", "weight", "shadow", "verdict", "what it says"):
+    waves = rollout["plan"]["waves"]
+    table.add_column("region", no_wrap=True, min_width=max(len(region) for wave in waves for region in wave))
+    for name in ("wave", "stage", "step", "weight", "shadow", "verdict", "what it says"):
         table.add_column(name, no_wrap=name != "what it says")
-    for number, wave in enumerate(rollout["plan"]["waves"], start=1):
+    for number, wave in enumerate(waves, start=1):
         for region in wave:
-            table.add_row(Text(region), str(number), *_describe_region(rollout["regions"].get(region)))
+            table.add_row(_text(region), str(number), *_describe_region(rollout["regions"].get(region)))
     return table
 
 
@@ -79,12 +81,12 @@ def _describe_region(shown: Document | None) -> list[Text]:
         return [Text("waiting", style="dim"), *[Text("")] * 5]
     verdict = (shown["judgement"] or {}).get("verdict", "")
     return [
-        Text(shown["stage"], style=COLOURS.get(shown["stage"], "cyan")),
+        _text(shown["stage"], COLOURS.get(shown["stage"], "cyan")),
         Text(f"{shown['step'] + 1}/{len(shown['steps'])}"),
         Text(f"{draw_bar(shown['weight'])} {shown['weight']:>3} %"),
         Text(f"{shown['shadow_share']:.0%}" if shown["shadow_share"] else ""),
         Text(verdict, style=COLOURS.get(verdict, "")),
-        Text(shown["message"]),
+        _text(shown["message"]),
     ]
 
 
@@ -93,11 +95,21 @@ def _draw_timeline(rollout: Document) -> Table:
     for event in rollout["timeline"][-TIMELINE_LINES:]:
         table.add_row(
             Text(event["at"][11:19], style="dim"),
-            Text(event["source"]),
-            Text(event["what"], style=COLOURS.get(event["what"], "")),
-            Text(event["message"]),
+            _text(event["source"]),
+            _text(event["what"], COLOURS.get(event["what"], "")),
+            _text(event["message"]),
         )
     return table
+
+
+def _text(written: str, style: str = "") -> Text:
+    """What somebody wrote, as it is: no markup, and nothing that a terminal would obey."""
+    return Text(plain(written), style=style)
+
+
+def plain(written: str) -> str:
+    """One line of printable characters."""
+    return "".join(character if character.isprintable() else " " for character in written)
 
 
 def draw_bar(percent: int) -> str:

@@ -1,0 +1,102 @@
+"""The picture of a rollout: what stands in it in each phase, whatever people wrote, however narrow the terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rollouts.phases import Phase
+from tests.unit.vouch.loopback_region import event, region_shown, rollout
+from vouch.rollout_picture import BAR_CHARACTERS, EXIT_CODES, TIMELINE_LINES, draw, draw_bar
+
+
+def picture(shown: dict[str, Any], width: int = 140) -> str:
+    """What a terminal would show, without its colours."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(draw(shown))
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("phase", [phase.value for phase in Phase])
+def test_picture_names_the_phase_the_target_the_wave_and_why(phase: str) -> None:
+    drawn = picture(rollout(phase))
+    head, message = drawn.splitlines()[:2]
+    assert phase in head
+    assert "deal-fraud 1.1.0  wave 1 of 2" in head
+    assert message.strip() == f"it is {phase}"
+
+
+def test_every_final_phase_has_a_code_of_its_own_and_no_other_has_one() -> None:
+    assert set(EXIT_CODES) == {phase.value for phase in Phase if phase.is_final}
+    assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
+
+
+def test_picture_has_every_region_in_its_wave_also_those_that_wait() -> None:
+    lines = [line.split() for line in picture(rollout()).splitlines()]
+    rows = {line[0]: line[1:] for line in lines if line and line[0] in {"westeurope", "eastus2", "brazilsouth"}}
+    assert rows["westeurope"][:3] == ["1", "Progressing", "2/3"]
+    assert rows["westeurope"][3:] == [draw_bar(25), "25", "%", "50%", "Successful", "setWeight", "25"]
+    assert rows["eastus2"] == rows["brazilsouth"] == ["2", "waiting"]
+
+
+@pytest.mark.parametrize("verdict", ["Successful", "Failed", "Error", "Inconclusive", "NoData"])
+def test_picture_has_the_verdict_of_a_region(verdict: str) -> None:
+    assert verdict in picture(rollout(regions={"westeurope": region_shown(judgement={"verdict": verdict})}))
+
+
+def test_region_without_a_verdict_is_drawn_without_one() -> None:
+    drawn = picture(rollout(regions={"westeurope": region_shown(judgement=None, shadow_share=0.0)}))
+    assert "None" not in drawn
+    assert "0%" not in drawn.replace("25 %", "")
+
+
+def test_picture_has_the_newest_lines_of_a_long_timeline() -> None:
+    events = [event(number, "advanced", f"step-{number:03}") for number in range(40)]
+    drawn = picture(rollout(timeline=events))
+    shown = [number for number in range(40) if f"step-{number:03}" in drawn]
+    assert shown == list(range(40 - TIMELINE_LINES, 40))
+
+
+@pytest.mark.parametrize("text", ["[/]", "[red]no[/blue]", "[bold", "[link=x]", "\\[", "a\nb", "[" * 50])
+def test_picture_shows_what_people_wrote_as_they_wrote_it(text: str) -> None:
+    shown = rollout(
+        message=text, timeline=[event(1, text, text, text)], regions={"westeurope": region_shown(message=text)}
+    )
+    drawn = picture(shown, width=400)
+    assert drawn.count(text.replace("\n", " ")) >= 4
+
+
+def test_terminal_is_given_no_control_characters_of_what_people_wrote() -> None:
+    evil = "\x1b]0;title\x07\x1b[2Jgone\r"
+    drawn = picture(rollout(message=evil, timeline=[event(1, evil, evil, evil)]), width=400)
+    assert not set(drawn) & set("\x1b\x07\r")
+    assert "gone" in drawn
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_narrow_terminal_gets_a_picture_that_fits_with_phase_and_message(width: int) -> None:
+    drawn = picture(rollout("RollingBack"), width)
+    assert all(len(line) <= width for line in drawn.splitlines())
+    assert "RollingBack" in drawn
+
+
+def test_narrow_terminal_still_tells_the_regions_apart() -> None:
+    drawn = picture(rollout(), 80)
+    assert all(region in drawn for region in ("westeurope", "eastus2", "brazilsouth"))
+
+
+@pytest.mark.parametrize("percent", [0, 1, 25, 50, 99, 100])
+def test_bar_has_its_length_whatever_it_shows(percent: int) -> None:
+    bar = draw_bar(percent)
+    assert len(bar) == BAR_CHARACTERS
+    assert (bar.count("█") == BAR_CHARACTERS) == (percent >= 96)
+    assert bar.count("█") == pytest.approx(percent / 10, abs=0.51)
+
+
+def test_policy_alone_is_named_as_the_target() -> None:
+    assert "deal-fraud lax/1  wave" in picture(rollout(target={"version": None, "policy": "lax/1"}))
