@@ -15,14 +15,15 @@ TIMEOUT_S = 10.0
 class HttpsNotifier:
     """Implements `flows.ports.Notifier`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
+        self._timeout_s = timeout_s
 
     async def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
         """Send once. Raises NotTaken."""
         try:
             async with (
-                asyncio.timeout(TIMEOUT_S),
+                asyncio.timeout(self._timeout_s),
                 aiohttp.ClientSession() as session,
                 session.post(self._url, headers=headers, data=body, allow_redirects=False) as response,
             ):
