@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -44,17 +45,20 @@ class Stream:
         token = self._plan.token_file("scorer").read_text()
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
             callers = [
-                self._call(session, region.base_url, number)
-                for region in self._plan.regions.values()
+                self._call(session, region.base_url, f"{name}-{number}")
+                for name, region in self._plan.regions.items()
                 for number in range(CALLERS_PER_REGION)
             ]
             await asyncio.gather(*callers)
 
-    async def _call(self, session: aiohttp.ClientSession, url: str, number: int) -> None:
-        for count, claim in enumerate(itertools.cycle(self._claims)):
+    async def _call(self, session: aiohttp.ClientSession, url: str, caller: str) -> None:
+        """Claims drawn at random: callers that all went through one list together would show a version the same few
+        claims over and over, which a rollout rightly takes for another population."""
+        draw = random.Random(caller)  # noqa: S311 -- no secret
+        for count in itertools.count():
             if self._stop.is_set():
                 return
-            deal = {"deal_id": f"demo-{number}-{count}", "features": claim.features}
+            deal = {"deal_id": f"demo-{caller}-{count}", "features": draw.choice(self._claims).features}
             try:
                 async with session.post(f"{url}/api/v1/deals:score", json=deal) as answer:
                     self.answers["decided" if answer.status == 200 else f"answered {answer.status}"] += 1
