@@ -54,7 +54,10 @@ class BlobKeySigner:
         own = "".join(f"{name}:{lowered[name]}\n" for name in sorted(lowered) if name.startswith("x-ms-"))
         length = str(len(body)) if body else ""
         parts = urlsplit(url)
-        query = "".join(f"\n{name.lower()}:{unquote(value)}" for name, value in sorted(parse_qsl(parts.query)))
+        query = "".join(
+            f"\n{name.lower()}:{unquote(value)}"
+            for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True))
+        )
         standard = [length, "", lowered.get("content-type", ""), "", "", lowered.get("if-match", "")]
         standard += [lowered.get("if-none-match", ""), "", ""]
         text = "\n".join([method, "", "", *standard]) + f"\n{own}/{self._account}{parts.path}{query}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -142,6 +142,33 @@ class Documents(Protocol):
 
     async def write(self, name: str, document: bytes) -> None:
         """Write or replace the document. Raises StorageFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """A file of the lake; `size` in bytes."""
+
+    name: str
+    size: int
+
+
+class Lake(Protocol):
+    """The region's lake: files that are written once. Names are paths, as `docs/audit-trail.md` lays them out."""
+
+    async def read(self, name: str) -> bytes | None:
+        """The file, or None where there is none. Raises StorageFailed."""
+
+    def stream(self, name: str, start: int = 0) -> AsyncIterator[bytes]:
+        """The file from a byte on, in pieces of at most 4 MiB; nothing where there is none. Raises StorageFailed."""
+
+    async def create(self, name: str, content: bytes) -> bool:
+        """Write a file; False where one stands already, perhaps from a try of this very call. Raises StorageFailed."""
+
+    async def create_from(self, name: str, parts: AsyncIterator[bytes]) -> bool:
+        """Write a file part by part, each at most 100 MiB; False as above. Raises StorageFailed."""
+
+    def list(self, prefix: str) -> AsyncIterator[LakeFile]:
+        """Every file whose name starts so, in order of names. Raises StorageFailed."""
 
 
 class Models(Protocol):

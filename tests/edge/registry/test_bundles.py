@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.azure_storage import AzureStorage, connect_by_string
-from adapters.blobs_bundles import CREATE_ONLY, VERSION, BlobsBundles
+from adapters.blobs_bundles import BlobsBundles
+from adapters.blobs_rest import CREATE_ONLY, VERSION
 from flows.errors import StorageFailed, Superseded
 
 FILES = {"manifest.json": b'{"a": 1}', "model.txt": b"tree\n" * 500_000}
@@ -64,7 +65,8 @@ async def test_version_that_is_only_half_there_is_not_seen_and_can_be_written(
 ) -> None:
     await bundles.write("models", "other", "1", {"file": b"x"}, "sha256:x")
     half = hashlib.sha256(FILES["model.txt"]).hexdigest()
-    await storage.blobs.request("PUT", f"/registry/sha256/{half}", CREATE_ONLY, FILES["model.txt"], timeout_s=5)
+    headers = {**VERSION, **CREATE_ONLY, "x-ms-blob-type": "BlockBlob"}
+    await storage.blobs.request("PUT", f"/registry/sha256/{half}", headers, FILES["model.txt"], timeout_s=5)
     assert await bundles.find("models", "deal-fraud", "1.0.0") is None
     await bundles.write("models", "deal-fraud", "1.0.0", FILES, "sha256:one")
     assert await bundles.list("models") == [("deal-fraud", "1.0.0"), ("other", "1")]

@@ -1,0 +1,151 @@
+"""Azure Blobs: one container over the REST interface, and the rule for answers that were lost.
+
+    read, list, stage     tried again until the deadline: they change nothing that counts
+    create, commit        create-only (If-None-Match: *), so that they may be tried again, too: a try that finds the
+                          blob standing may have met its own first try. Whoever cares reads what stands.
+
+Block blobs only. The container is created on first need.
+https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+from xml.sax.saxutils import unescape
+
+from adapters.azure_storage import Answer, StorageService, Unanswered
+from flows.errors import StorageFailed
+
+VERSION = {"x-ms-version": "2021-12-02"}
+CREATE_ONLY = {"If-None-Match": "*"}
+ALREADY_THERE = frozenset({409, 412})
+FIRST_PAUSE_S = 0.05
+
+_BLOB = re.compile(r"<Blob>.*?<Name>([^<]*)</Name>.*?<Content-Length>(\d+)</Content-Length>.*?</Blob>", re.DOTALL)
+_MARKER = re.compile(r"<NextMarker>([^<]+)</NextMarker>")
+
+
+@dataclass(frozen=True, slots=True)
+class BlobLimits:
+    """`deadline_s` for all tries of one call, `attempt_s` for one."""
+
+    deadline_s: float = 30.0
+    attempt_s: float = 30.0
+
+
+class Container:
+    """One container. Names are paths with slashes; every call raises StorageFailed."""
+
+    def __init__(self, blobs: StorageService, name: str, limits: BlobLimits | None = None) -> None:
+        self._blobs = blobs
+        self._name = name
+        self._limits = limits or BlobLimits()
+
+    async def read(self, name: str, start: int = 0, size: int | None = None) -> bytes | None:
+        """The blob, or `size` bytes of it from `start` on; None where there is none, b"" past its end."""
+        span = {} if start == 0 and size is None else {"x-ms-range": _span(start, size)}
+        answer = await self._ask("GET", self._path(name), span)
+        if answer.status == 404:
+            return None
+        return b"" if answer.status == 416 else _checked(answer).body
+
+    async def create(self, name: str, content: bytes, content_type: str = "application/octet-stream") -> bool:
+        """Create the blob; False where one stands already."""
+        return await self._put(name, content, content_type, CREATE_ONLY)
+
+    async def write(self, name: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+        """Write or replace the blob."""
+        await self._put(name, content, content_type, {})
+
+    async def stage(self, name: str, block: str, content: bytes) -> None:
+        """Upload a block that counts once it is committed. The ids of a blob's blocks are of one length."""
+        path = f"{self._path(name)}?comp=block&blockid={quote(_block_id(block), safe='')}"
+        _checked(await self._ask_creating("PUT", path, {"Content-Type": "application/octet-stream"}, content))
+
+    async def commit(self, name: str, blocks: Sequence[str], content_type: str = "application/octet-stream") -> bool:
+        """Make a blob of staged blocks; False where one stands already. A commit discards all other staged blocks."""
+        listed = "".join(f"<Latest>{_block_id(block)}</Latest>" for block in blocks)
+        body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
+        headers = {**CREATE_ONLY, "Content-Type": "application/xml", "x-ms-blob-content-type": content_type}
+        answer = await self._ask_creating("PUT", f"{self._path(name)}?comp=blocklist", headers, body)
+        if answer.status in ALREADY_THERE or b"InvalidBlockList" in answer.body:
+            return False
+        _checked(answer)
+        return True
+
+    async def list(self, prefix: str) -> AsyncIterator[tuple[str, int]]:
+        """Name and size of every blob whose name starts so, in order of names; nothing where there is no container."""
+        marker = ""
+        while True:
+            query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}{marker}"
+            answer = await self._ask("GET", f"/{self._name}?{query}", {})
+            if answer.status == 404:
+                return
+            text = _checked(answer).body.decode()
+            for name, size in _BLOB.findall(text):
+                yield unquote(unescape(name)), int(size)
+            following = _MARKER.search(text)
+            if following is None:
+                return
+            marker = f"&marker={quote(following[1], safe='')}"
+
+    async def _put(self, name: str, content: bytes, content_type: str, condition: Mapping[str, str]) -> bool:
+        headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": content_type, **condition}
+        answer = await self._ask_creating("PUT", self._path(name), headers, content)
+        if answer.status in ALREADY_THERE:
+            return False
+        _checked(answer)
+        return True
+
+    async def _ask_creating(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        answer = await self._ask(method, path, headers, body)
+        if answer.status != 404:
+            return answer
+        created = await self._ask("PUT", f"/{self._name}?restype=container", {})
+        if created.status not in ALREADY_THERE:
+            _checked(created)
+        return await self._ask(method, path, headers, body)
+
+    async def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Ask until there is an answer that is no passing fault."""
+        loop = asyncio.get_running_loop()
+        deadline, pause_s = loop.time() + self._limits.deadline_s, FIRST_PAUSE_S
+        sent = {**VERSION, **headers}
+        while True:
+            try:
+                answer = await self._blobs.request(method, path, sent, body, timeout_s=self._limits.attempt_s)
+                if not answer.is_passing:
+                    return answer
+                fault = _describe(answer)
+            except Unanswered as error:
+                fault = str(error)
+            if loop.time() + pause_s >= deadline:
+                raise StorageFailed(f"blob storage did not answer: {fault}")
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+
+    def _path(self, name: str) -> str:
+        return f"/{self._name}/{quote(name)}"
+
+
+def _span(start: int, size: int | None) -> str:
+    return f"bytes={start}-{'' if size is None else start + size - 1}"
+
+
+def _block_id(block: str) -> str:
+    return base64.b64encode(block.encode()).decode()
+
+
+def _checked(answer: Answer) -> Answer:
+    if not 200 <= answer.status < 300:
+        raise StorageFailed(f"blob storage refused: {_describe(answer)}")
+    return answer
+
+
+def _describe(answer: Answer) -> str:
+    return f"{answer.status} {answer.body[:300].decode(errors='replace')}"
