@@ -1,0 +1,112 @@
+"""From a row of the ledger to a line of the lake, by splicing bytes: what was recorded is never written anew.
+
+row:   {... "data": {... "personal": {...}, "personal_commitment": "sha256:..." ...} ...}
+rest:  the same without `personal`; its SHA-256 is the record's digest
+line:  the rest with the sealed `personal` in its place, or without any
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from audit.canonical import canonical_json
+from audit.personal import DEAL, DECISION, SUBJECT, handle_of, seal_personal
+from audit.records import SALT_BYTES
+
+_COMMITMENT = b'"personal_commitment":'
+_SALT_ONLY = len('{"salt":""}') + 2 * SALT_BYTES
+
+
+class _Personal(msgspec.Struct):
+    deal_id: str = ""
+    subjects: list[str] = []
+
+
+class _Data(msgspec.Struct):
+    decision_id: str = ""
+    personal: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Event(msgspec.Struct):
+    id: str
+    type: str
+    data: _Data
+
+
+_read_event = msgspec.json.Decoder(_Event).decode
+_read_personal = msgspec.json.Decoder(_Personal).decode
+
+
+class DamagedRow(ValueError):
+    """A row of the ledger whose digest is not its record's."""
+
+
+class LedgerRow(msgspec.Struct, frozen=True):
+    """A record as the sealer sees it. `rest` and `personal` are canonical JSON; `personal` is empty where it was
+    erased. `decision_id` is that of the decision that it speaks of."""
+
+    record_id: UUID
+    type: str
+    digest: str
+    rest: bytes
+    personal: bytes
+    deal_id: str
+    subjects: Sequence[str]
+    decision_id: str
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it holds more than a salt."""
+        return len(self.personal) > _SALT_ONLY
+
+
+def read_row(entity: Mapping[str, Any]) -> LedgerRow:
+    """A record's row. Raises DamagedRow where its digest differs."""
+    payload = zlib.decompress(entity["event"])
+    event = _read_event(payload)
+    personal = bytes(event.data.personal)
+    rest = payload.replace(b'"personal":' + personal + b"," + _COMMITMENT, _COMMITMENT, 1) if personal else payload
+    if f"sha256:{sha256(rest).hexdigest()}" != entity["digest"] or event.id != entity["RowKey"]:
+        raise DamagedRow(f"the row {entity['RowKey']} is not the record that was written")
+    about = _read_personal(personal) if personal else _Personal()
+    return LedgerRow(
+        UUID(event.id), event.type, entity["digest"], rest, personal, about.deal_id, about.subjects,
+        event.data.decision_id,
+    )  # fmt: skip
+
+
+def without_personal(row: LedgerRow) -> bytes:
+    """The payload of the row once its person was erased."""
+    return zlib.compress(row.rest, 1)
+
+
+def handles_of(row: LedgerRow, index_key: bytes) -> tuple[list[str], list[str]]:
+    """The handles of its subjects, and every handle under which it is to be found."""
+    subjects = [handle_of(index_key, SUBJECT, subject) for subject in dict.fromkeys(row.subjects)]
+    found_by = list(subjects)
+    if row.deal_id:
+        found_by.append(handle_of(index_key, DEAL, row.deal_id))
+    if row.decision_id:
+        found_by.append(handle_of(index_key, DECISION, row.decision_id))
+    return subjects, found_by
+
+
+def build_line(row: LedgerRow, record_key: bytes | None, subject_keys: Mapping[str, bytes]) -> bytes:
+    """The line, without its newline. `record_key` None: the person was erased, or there is nothing personal."""
+    if not row.is_personal:
+        return _splice(row.rest, row.personal) if row.personal else row.rest
+    if record_key is None:
+        return row.rest
+    sealed = seal_personal(row.personal, row.record_id, row.digest, record_key, subject_keys)
+    return _splice(row.rest, canonical_json(sealed))
+
+
+def _splice(rest: bytes, personal: bytes) -> bytes:
+    before, key, after = rest.partition(_COMMITMENT)
+    return b"".join((before, b'"personal":', personal, b",", key, after))
