@@ -33,11 +33,12 @@ _ETAG = re.compile(rb"^ETag: ?(.+?)\r?$", re.MULTILINE | re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of a transaction: insert, or replace with `if_match` (an etag; `*` for whatever stands;
-    empty for insert or replace)."""
+    empty for insert or replace), or delete with `if_match` what stands under the keys of `entity`."""
 
     entity: Entity
     is_insert: bool = True
     if_match: str = ""
+    is_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ class Written:
 class Read:
     entity: Mapping[str, Any]
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of what a query finds, perhaps empty; `following` is what to go on with, empty at the end."""
+
+    rows: list[Read]
+    following: str
 
 
 class ReadFailed(Exception):
@@ -99,6 +108,19 @@ class Table:
         answer = await self._service.request("PUT", path, headers, encode_entity(entity), timeout_s=timeout_s)
         return _written(answer)
 
+    async def merge(self, entity: Entity, timeout_s: float) -> Written:
+        """Replace these properties of whatever stands under the entity's keys."""
+        path = self._path(str(entity["PartitionKey"]), str(entity["RowKey"]))
+        headers = {**_WRITE, "If-Match": "*"}
+        answer = await self._service.request("PATCH", path, headers, encode_entity(entity), timeout_s=timeout_s)
+        return _written(answer)
+
+    async def delete(self, partition: str, row: str, timeout_s: float) -> Written:
+        """Delete whatever stands there."""
+        headers = {**_ACCEPT, "If-Match": "*"}
+        answer = await self._service.request("DELETE", self._path(partition, row), headers, timeout_s=timeout_s)
+        return _written(answer)
+
     async def read(self, partition: str, row: str, timeout_s: float) -> Read | None:
         """The entity, or None where there is none. Raises ReadFailed."""
         answer = await self._service.request("GET", self._path(partition, row), _ACCEPT, timeout_s=timeout_s)
@@ -111,32 +133,38 @@ class Table:
     async def read_partition(self, partition: str, timeout_s: float, rows: tuple[str, str] | None = None) -> list[Read]:
         """Every entity of a partition, by row key; none where there is no table. `rows` are the first and the last
         row key of interest. Raises ReadFailed."""
-        condition = f"PartitionKey eq '{_escape(partition)}'"
-        if rows is not None:
-            condition += f" and RowKey ge '{_escape(rows[0])}' and RowKey le '{_escape(rows[1])}'"
-        return await self._query(condition, timeout_s)
+        return await self._read_all(in_partition(partition, rows), timeout_s)
 
     async def read_partitions(self, first: str, last: str, timeout_s: float) -> list[Read]:
         """Every entity of the partitions from `first` to `last`, in order. Raises ReadFailed."""
         condition = f"PartitionKey ge '{_escape(first)}' and PartitionKey le '{_escape(last)}'"
-        return await self._query(condition, timeout_s)
+        return await self._read_all(condition, timeout_s)
 
-    async def _query(self, condition: str, timeout_s: float) -> list[Read]:
-        found: list[Read] = []
-        query = f"?$filter={quote(condition)}"
-        following = ""
-        while True:
-            path = f"/{self.name}(){query}{following}"
-            answer = await self._service.request("GET", path, _FULL, timeout_s=timeout_s)
-            if answer.status == 404:
-                return found
-            if answer.status != 200:
-                raise ReadFailed(_describe(answer))
-            entities = msgspec.json.decode(answer.body)["value"]
-            found += [Read(decode_entity(entity), entity["odata.etag"]) for entity in entities]
-            following = _following(answer)
-            if not following:
-                return found
+    async def read_page(
+        self, condition: str, timeout_s: float, following: str = "", top: int = 0, select: Sequence[str] = ()
+    ) -> Page:
+        """The next part (at most 1,000 entities, or `top`) of what meets a condition; nothing where there is no table.
+        `select`: these properties alone, and no etags. Raises ReadFailed."""
+        options = [f"$filter={quote(condition)}"] if condition else []
+        options += [f"$top={top}"] if top else []
+        options += [f"$select={','.join(select)}"] if select else []
+        path = f"/{self.name}()?{'&'.join(options)}{following}"
+        answer = await self._service.request("GET", path, _ACCEPT if select else _FULL, timeout_s=timeout_s)
+        if answer.status == 404:
+            return Page([], "")
+        if answer.status != 200:
+            raise ReadFailed(_describe(answer))
+        entities = msgspec.json.decode(answer.body)["value"]
+        rows = [Read(decode_entity(entity), entity.get("odata.etag", "")) for entity in entities]
+        return Page(rows, _following(answer))
+
+    async def _read_all(self, condition: str, timeout_s: float) -> list[Read]:
+        page = await self.read_page(condition, timeout_s)
+        found = page.rows
+        while page.following:
+            page = await self.read_page(condition, timeout_s, page.following)
+            found += page.rows
+        return found
 
     def encode_transaction(self, operations: Sequence[Operation]) -> bytes:
         """The body of an entity-group transaction; sending the same body again is sending it unchanged."""
@@ -148,19 +176,26 @@ class Table:
 
     async def send_transaction(self, body: bytes, count: int, timeout_s: float) -> Written:
         """Send a transaction of `count` operations, once."""
+        return await self._send(body, count, timeout_s, has_etag=True)
+
+    async def send_deletes(self, body: bytes, count: int, timeout_s: float) -> Written:
+        """Send a transaction of `count` deletes, once; its answer has no etag."""
+        return await self._send(body, count, timeout_s, has_etag=False)
+
+    async def _send(self, body: bytes, count: int, timeout_s: float, has_etag: bool) -> Written:
         answer = await self._service.request("POST", "/$batch", _BATCH, body, timeout_s=timeout_s)
         if answer.status != 202:
             return _written(answer)
-        return _transaction_written(answer.body, count)
+        return _transaction_written(answer.body, count, has_etag)
 
     def _encode_operation(self, operation: Operation) -> tuple[bytes, bytes, bytes]:
         entity = operation.entity
-        body = encode_entity(entity)
+        body = b"" if operation.is_delete else encode_entity(entity)
         if operation.is_insert:
             line, condition = f"POST {self._service.base_url}/{self.name}", ""
         else:
             path = self._path(str(entity["PartitionKey"]), str(entity["RowKey"]))
-            line = f"PUT {self._service.base_url}{path}"
+            line = f"{'DELETE' if operation.is_delete else 'PUT'} {self._service.base_url}{path}"
             condition = f"If-Match: {operation.if_match}\r\n" if operation.if_match else ""
         head = (
             f"--{CHANGESET}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
@@ -205,21 +240,29 @@ def decode_entity(row: Mapping[str, Any]) -> dict[str, Any]:
     return entity
 
 
+def in_partition(partition: str, rows: tuple[str, str] | None = None) -> str:
+    """The condition that finds a partition's rows, or those from the first to the last row key of `rows`."""
+    condition = f"PartitionKey eq '{_escape(partition)}'"
+    if rows is not None:
+        condition += f" and RowKey ge '{_escape(rows[0])}' and RowKey le '{_escape(rows[1])}'"
+    return condition
+
+
 def _written(answer: Answer) -> Written:
     if 200 <= answer.status < 300:
         return Written(answer.status, answer.headers.get("ETag", ""))
     return Written(answer.status, detail=_describe(answer))
 
 
-def _transaction_written(body: bytes, count: int) -> Written:
+def _transaction_written(body: bytes, count: int, has_etag: bool) -> Written:
     """All parts done, or the one part that says what failed; anything else is no whole answer."""
     statuses = [int(status) for status in _STATUS.findall(body)]
     if fault := next((status for status in statuses if status >= 300), None):
         return Written(fault, detail=body[-600:].decode(errors="replace"))
     etag = _ETAG.search(body)
-    if len(statuses) != count or etag is None:
+    if len(statuses) != count or (has_etag and etag is None):
         return Written(500, detail=f"{len(statuses)} of {count} answers came")
-    return Written(204, etag[1].decode())
+    return Written(204, etag[1].decode() if etag else "")
 
 
 def _following(answer: Answer) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from local.azurite import Azurite, start_azurite
+from tests.edge.ledger.proxy import Proxy
 
 ACCOUNTS = tuple(f"edge{number:03}" for number in range(200))
 _next_account = itertools.count()
@@ -39,3 +40,17 @@ def account() -> str:
 def connection_string(azurite: Azurite, account: str) -> str:
     """How to reach that account."""
     return azurite.connection_string(account)
+
+
+@pytest.fixture
+async def proxy(azurite: Azurite) -> AsyncIterator[Proxy]:
+    started = Proxy(azurite.table_port)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture
+def proxied(azurite: Azurite, account: str, proxy: Proxy) -> str:
+    """The account's connection string by way of the proxy."""
+    return azurite.connection_string(account, table_port=proxy.port)

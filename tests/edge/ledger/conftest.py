@@ -8,15 +8,12 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import pytest
-
-from local.azurite import ROOT, Azurite
+from local.azurite import ROOT
 from tests.edge.ledger.caller import Order
-from tests.edge.ledger.proxy import Proxy
 from tests.edge.ledger.reader import Lane, check_lane, read_lanes, read_registry
 
 RUN_S = 40
@@ -89,20 +86,6 @@ async def start_callers(order: Order) -> Callers:
 
 async def run_callers(order: Order) -> Callers:
     return await (await start_callers(order)).finish()
-
-
-@pytest.fixture
-async def proxy(azurite: Azurite) -> AsyncIterator[Proxy]:
-    started = Proxy(azurite.table_port)
-    await started.start()
-    yield started
-    await started.stop()
-
-
-@pytest.fixture
-def proxied(azurite: Azurite, account: str, proxy: Proxy) -> str:
-    """The account's connection string by way of the proxy."""
-    return azurite.connection_string(account, table_port=proxy.port)
 
 
 async def until(condition: Callable[[], bool]) -> None:
