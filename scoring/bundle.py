@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -40,7 +40,9 @@ class InvalidBundle(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class GoldenDeal:
-    """A deal with the answer that the model gave when the bundle was made; one line of `golden.jsonl`."""
+    """A deal with the answer that the model gave when the bundle was made; one line of `golden.jsonl`.
+
+    `referenced` are the values of its looked-up features, so that a bundle is verified without any snapshot."""
 
     name: str
     features: dict[str, object]
@@ -50,6 +52,7 @@ class GoldenDeal:
     imputed: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     unusual: tuple[str, ...] = ()
+    referenced: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

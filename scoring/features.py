@@ -35,12 +35,32 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a feature is looked up: a column of a reference dataset, by the value of another feature or key."""
+
+    dataset: str
+    column: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a caller sends for looking up alone: LightGBM never sees it. A text or a whole number."""
+
+    name: str
+    nullable: bool = True
+    personal: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """One feature of a model, as its manifest describes it.
 
     `codes` are the numbers that LightGBM sees for `categories`; empty means 0, 1, 2, ... A value beyond `minimum` or
     `maximum` is refused; one outside the training range is scored and listed as unusual. A feature that is not
-    `nullable` must be there. `personal` marks what says something about a natural person.
+    `nullable` must be there. `personal` marks what says something about a natural person. One with a `source` is
+    looked up, and no caller may send it.
     """
 
     name: str
@@ -54,16 +74,38 @@ class Feature:
     nullable: bool = True
     personal: bool = False
     description: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceUsed:
+    """Which snapshot of a dataset was looked into: its name and digest (`sha256:<hex>`), None where there was none."""
+
+    dataset: str
+    snapshot: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """`values` of the looked-up features (None: missing), the names of those that no row was found for, and the
+    snapshots, one a dataset."""
+
+    values: Mapping[str, object]
+    unmatched: tuple[str, ...] = ()
+    references: tuple[ReferenceUsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """`values` in the model's order, NaN where missing. The names: missing, of an unseen category, out of range."""
+    """`values` in the model's order, NaN where missing. The names: missing, of an unseen category, out of range.
+    `looked_up` is None for a model that looks nothing up."""
 
     values: tuple[float, ...]
     imputed: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     unusual: tuple[str, ...] = ()
+    looked_up: LookedUp | None = None
 
 
 class Encoder:

@@ -7,17 +7,18 @@ types (it is deployed, a schema validator is not), and `find_faults` what types 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from scoring.calibration import Calibration
-from scoring.features import LARGEST_INTEGER, Feature, Kind
+from scoring.features import LARGEST_INTEGER, Feature, Key, Kind
 from scoring.histograms import Histogram
+from scoring.lookups import find_lookup_faults
 
-FORMAT = "vouch-model/1"
+PLAIN_FORMAT, LOOKUP_FORMAT = "vouch-model/1", "vouch-model/2"
 FILE_NAME = "manifest.json"
 MODEL_FILE, GOLDEN_FILE, CARD_FILE = "model.txt", "golden.jsonl", "CARD.md"
 BUNDLE_FILES = (MODEL_FILE, GOLDEN_FILE, CARD_FILE)
@@ -47,7 +48,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`checksum` is of the rest of the document (see `checksum_of`), as nothing else in a bundle pins the manifest."""
+    """`checksum` is of the rest of the document (see `checksum_of`), as nothing else in a bundle pins the manifest.
+
+    `keys` are what callers send besides the features, to look others up."""
 
     format: str
     name: str
@@ -61,6 +64,7 @@ class Manifest:
     metrics: Mapping[str, Any]
     checksum: str
     description: str = ""
+    keys: tuple[Key, ...] = ()
 
 
 def parse_manifest(content: bytes) -> tuple[Manifest, Mapping[str, object]]:
@@ -79,6 +83,11 @@ def parse_manifest(content: bytes) -> tuple[Manifest, Mapping[str, object]]:
     return manifest, document
 
 
+def format_of(features: Iterable[Feature]) -> str:
+    """The format of a bundle with these features. An app that can't look features up must refuse one that needs it."""
+    return LOOKUP_FORMAT if any(feature.source for feature in features) else PLAIN_FORMAT
+
+
 def checksum_of(document: Mapping[str, object]) -> str:
     """SHA-256, in hex, of the document without its `checksum`, as JSON with sorted keys and no space."""
     rest = {key: value for key, value in document.items() if key != "checksum"}
@@ -87,8 +96,11 @@ def checksum_of(document: Mapping[str, object]) -> str:
 
 def find_faults(manifest: Manifest) -> Iterator[str]:
     """What is wrong in a manifest whose types are right."""
-    if manifest.format != FORMAT:
-        yield f"format: is {manifest.format!r}, this version of Vouch reads {FORMAT!r}"
+    expected = format_of(manifest.features)
+    if manifest.format not in (PLAIN_FORMAT, LOOKUP_FORMAT):
+        yield f"format: is {manifest.format!r}, this version of Vouch reads {PLAIN_FORMAT!r} and {LOOKUP_FORMAT!r}"
+    elif manifest.format != expected:
+        yield f"format: is {manifest.format!r}, and these features need {expected!r}"
     if set(manifest.files) != set(BUNDLE_FILES):
         yield f"files: must list {', '.join(BUNDLE_FILES)}"
     names = [feature.name for feature in manifest.features]
@@ -96,6 +108,7 @@ def find_faults(manifest: Manifest) -> Iterator[str]:
         yield "features: must be at least one, each with a name of its own"
     if set(manifest.reference.features) != set(names):
         yield "reference.features: must hold exactly the features"
+    yield from find_lookup_faults(manifest.features, manifest.keys)
     yield from (f"calibration: {fault}" for fault in manifest.calibration.faults())
     for feature in manifest.features:
         yield from (f"features.{feature.name}: {fault}" for fault in find_feature_faults(feature))

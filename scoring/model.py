@@ -14,7 +14,8 @@ from scoring.booster import Booster, LightGBMFailed
 from scoring.bundle import Bundle, GoldenDeal, InvalidBundle, read_bundle
 from scoring.calibration import RiskScale
 from scoring.faults import Fault
-from scoring.features import EncodedRow, Encoder
+from scoring.features import EncodedRow, Encoder, LookedUp
+from scoring.lookups import NOTHING, Lookups, Tables
 from scoring.manifest import GOLDEN_FILE, MODEL_FILE
 
 SCORE_TOLERANCE = 1e-12
@@ -28,17 +29,24 @@ class Model:
         """Raises InvalidBundle where LightGBM refuses the model text or it has other features than the manifest."""
         self._booster = _load_booster(bundle)
         self._encoder = Encoder(bundle.manifest.features)
+        self._lookups = _open_lookups(bundle)
         self._scale = RiskScale(bundle.manifest.calibration)
         self.name = bundle.manifest.name
         self.version = bundle.manifest.version
         self.digest = bundle.digest
         self.manifest = bundle.document
         self.features = bundle.manifest.features
+        self.keys = bundle.manifest.keys
+        self.datasets = self._lookups.datasets if self._lookups else ()
         self.golden: tuple[Mapping[str, object], ...] = tuple(deal.features for deal in bundle.golden)
 
-    def encode(self, features: Mapping[str, object]) -> tuple[EncodedRow, list[Fault]]:
+    def look_up(self, features: Mapping[str, object], tables: Tables) -> LookedUp:
+        """What these reference tables, by dataset, hold for a deal's features. Never raises."""
+        return self._lookups.look_up(features, tables) if self._lookups else NOTHING
+
+    def encode(self, features: Mapping[str, object], looked_up: LookedUp = NOTHING) -> tuple[EncodedRow, list[Fault]]:
         """A deal's features as LightGBM sees them, and every fault of them. Never raises."""
-        return self._encoder.encode(features)
+        return self._lookups.encode(features, looked_up) if self._lookups else self._encoder.encode(features)
 
     def score(self, row: Sequence[float]) -> float:
         """Exactly LightGBM's `predict` of one encoded row: the probability of fraud, 0.0 to 1.0."""
@@ -70,7 +78,7 @@ def load_model(files: Mapping[str, bytes]) -> Model:
 
 def compare_golden(model: Model, deal: GoldenDeal) -> str | None:
     """How the model's answer differs from the recorded one, or None."""
-    row, faults = model.encode(deal.features)
+    row, faults = model.encode(deal.features, LookedUp(deal.referenced))
     if faults:
         return f"{faults[0].pointer}: {faults[0].detail}"
     if (row.imputed, row.unseen, row.unusual) != (deal.imputed, deal.unseen, deal.unusual):
@@ -90,6 +98,11 @@ def _compare_contributions(found: Sequence[float], recorded: Sequence[float]) ->
         if not math.isclose(one, other, rel_tol=CONTRIBUTION_TOLERANCE, abs_tol=CONTRIBUTION_TOLERANCE):
             return f"contribution {index} is {one!r} instead of {other!r}"
     return None
+
+
+def _open_lookups(bundle: Bundle) -> Lookups | None:
+    looks_up = any(feature.source for feature in bundle.manifest.features)
+    return Lookups(bundle.manifest.features, bundle.manifest.keys) if looks_up else None
 
 
 def _load_booster(bundle: Bundle) -> Booster:

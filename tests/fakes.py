@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,9 +14,10 @@ from uuid import UUID, uuid4
 from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
-from flows.ports import Kept, Reservation, Row
+from flows.ports import Kept, LakeFile, Reservation, Row
 from scoring.faults import Fault
-from scoring.features import EncodedRow, Feature, Kind
+from scoring.features import EncodedRow, Feature, Key, Kind, LookedUp, Source
+from scoring.lookups import NOTHING, Lookups, Tables
 from scoring.policy import Policy
 from scoring.release import Release
 
@@ -152,10 +154,11 @@ class MemoryReleases:
 
 @dataclass
 class MemoryRows:
-    """Documents in memory; `failure` is raised by every call while it is set."""
+    """Documents in memory; `failure` is raised by every call while it is set, `failure_of_writes` by every write."""
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     failure: StorageFailed | None = None
+    failure_of_writes: StorageFailed | None = None
 
     async def read(self, partition: str, key: str) -> Row | None:
         self._fail()
@@ -179,8 +182,46 @@ class MemoryRows:
         self._put(partition, row.key, document)
 
     def _put(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        if self.failure_of_writes is not None:
+            raise self.failure_of_writes
         copied = json.loads(json.dumps(document))
         self.rows[partition, key] = Row(key, copied, str(uuid4()))
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@dataclass
+class MemoryLake:
+    """Files in memory, by name; `failure` is raised by every call while it is set."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    failure: StorageFailed | None = None
+    reads: list[str] = field(default_factory=list)
+
+    async def read(self, name: str) -> bytes | None:
+        self._fail()
+        self.reads.append(name)
+        return self.files.get(name)
+
+    async def stream(self, name: str, start: int = 0) -> AsyncIterator[bytes]:
+        content = await self.read(name) or b""
+        for at in range(start, len(content), 1024):
+            yield content[at : at + 1024]
+
+    async def create(self, name: str, content: bytes) -> bool:
+        self._fail()
+        return self.files.setdefault(name, content) is content
+
+    async def create_from(self, name: str, parts: AsyncIterator[bytes]) -> bool:
+        return await self.create(name, b"".join([part async for part in parts]))
+
+    async def list(self, prefix: str) -> AsyncIterator[LakeFile]:
+        self._fail()
+        for name, content in sorted(self.files.items()):
+            if name.startswith(prefix):
+                yield LakeFile(name, len(content))
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -190,19 +231,25 @@ class MemoryRows:
 class RuleModel:
     """A model that is a rule: the score is the feature `amount` divided by 1,000. `broken` makes it fail."""
 
+    datasets: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+
     def __init__(self, version: str, shift: float = 0.0) -> None:
         self.name = "deal-fraud"
         self.version = version
         self.digest = f"sha256:{version}"
         self.manifest: Mapping[str, object] = {"name": self.name, "version": version}
-        self.features = (Feature(name="amount", kind=Kind.NUMERIC), Feature(name="age", kind=Kind.NUMERIC))
+        self.features: tuple[Feature, ...] = (Feature("amount", Kind.NUMERIC), Feature("age", Kind.NUMERIC))
         self.golden: tuple[Mapping[str, object], ...] = ()
         self.broken = False
         self.accepts_anything = False
         self.calls: list[int] = []
         self._shift = shift
 
-    def encode(self, features: Mapping[str, object]) -> tuple[EncodedRow, list[Fault]]:
+    def look_up(self, features: Mapping[str, object], tables: Tables) -> LookedUp:
+        return NOTHING
+
+    def encode(self, features: Mapping[str, object], looked_up: LookedUp = NOTHING) -> tuple[EncodedRow, list[Fault]]:
         unknown = [name for name in features if name not in {"amount", "age"} and not self.accepts_anything]
         faults = [Fault(f"/features/{name}", "Unknown feature.") for name in unknown]
         values = tuple(float(str(features.get(name, "nan"))) for name in ("amount", "age"))
@@ -225,6 +272,32 @@ class RuleModel:
 
     def risk_score(self, score: float) -> int:
         return round(score * 1000)
+
+
+class LookupModel(RuleModel):
+    """A rule that looks `claims` up by the key `agent` in the dataset `agents`: each adds a hundredth to the score."""
+
+    def __init__(self, version: str, shift: float = 0.0, column: str = "claims_last_year") -> None:
+        super().__init__(version, shift)
+        claims = Feature("claims", Kind.NUMERIC, source=Source("agents", column, "agent"))
+        self.features = (*self.features, claims)
+        self.keys = (Key("agent"),)
+        self._lookups = Lookups(self.features, self.keys)
+        self.datasets = self._lookups.datasets
+
+    def look_up(self, features: Mapping[str, object], tables: Tables) -> LookedUp:
+        return self._lookups.look_up(features, tables)
+
+    def encode(self, features: Mapping[str, object], looked_up: LookedUp = NOTHING) -> tuple[EncodedRow, list[Fault]]:
+        return self._lookups.encode(features, looked_up)
+
+    def score_many(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        known = [0.0 if math.isnan(row[2]) else row[2] for row in rows]
+        return [score + claims / 100 for score, claims in zip(super().score_many(rows), known, strict=True)]
+
+    def contributions(self, row: Sequence[float]) -> tuple[float, ...]:
+        amount, age, base = super().contributions(row)
+        return (amount, age, 0.0 if math.isnan(row[2]) else row[2], base)
 
 
 @dataclass

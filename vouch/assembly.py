@@ -17,18 +17,18 @@ import msgspec
 from scoring.booster import Booster
 from scoring.bundle import GoldenDeal, describe_file
 from scoring.calibration import Calibration, RiskScale
-from scoring.features import EncodedRow, Encoder, Feature, Kind
+from scoring.features import EncodedRow, Encoder, Feature, Key, Kind
 from scoring.histograms import Category, Histogram, count_categories, count_numbers, freeze_edges
 from scoring.manifest import (
     CARD_FILE,
     FILE_NAME,
-    FORMAT,
     GOLDEN_FILE,
     MODEL_FILE,
     FileEntry,
     Manifest,
     Reference,
     checksum_of,
+    format_of,
 )
 from scoring.model import Model, load_model
 
@@ -39,7 +39,9 @@ RISK_SCORE_EDGES = tuple(float(edge) for edge in range(50, 1000, 50))
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What makes a bundle. `deals` and `scores` are the reference; `golden` are named deals to be answered as ever."""
+    """What makes a bundle. `deals` and `scores` are the reference; `golden` are named deals to be answered as ever.
+
+    Deals hold what is looked up beside what callers send; the golden ones hold the `keys` too."""
 
     name: str
     version: str
@@ -54,6 +56,7 @@ class Draft:
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
     card: str
+    keys: tuple[Key, ...] = ()
 
 
 def assemble_bundle(draft: Draft) -> tuple[dict[str, bytes], Model]:
@@ -107,9 +110,19 @@ def build_edge_deals(features: Sequence[Feature], deal: Deal) -> dict[str, Deal]
 def render_manifest(manifest: Manifest) -> bytes:
     """JSON that a person can read, a line for every feature, step and histogram; the checksum is put in here."""
     document = json.loads(msgspec.json.encode(manifest))
+    _leave_out_lookups_that_are_none(document)
     document["checksum"] = checksum_of(document)
     lines = (f"{json.dumps(key)}: {_render(value, 1)}" for key, value in document.items())
     return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
+
+
+def _leave_out_lookups_that_are_none(document: dict[str, Any]) -> None:
+    """A bundle that looks nothing up says nothing of it: its bytes are those of vouch-model/1."""
+    if not document["keys"]:
+        del document["keys"]
+    for feature in document["features"]:
+        if feature["source"] is None:
+            del feature["source"]
 
 
 def _render(value: Any, depth: int) -> str:
@@ -129,7 +142,7 @@ def _holds_objects(value: Any) -> bool:
 
 def _build_manifest(draft: Draft, files: Mapping[str, FileEntry]) -> Manifest:
     return Manifest(
-        format=FORMAT,
+        format=format_of(draft.features),
         name=draft.name,
         version=draft.version,
         created_at=draft.created_at,
@@ -141,6 +154,7 @@ def _build_manifest(draft: Draft, files: Mapping[str, FileEntry]) -> Manifest:
         training=draft.training,
         metrics=draft.metrics,
         checksum="",
+        keys=draft.keys,
     )
 
 
@@ -164,25 +178,36 @@ def _count_feature(feature: Feature, values: Sequence[Any]) -> Histogram:
 
 def _render_golden(draft: Draft) -> bytes:
     booster, scale = Booster(draft.model_text), RiskScale(draft.calibration)
-    rows = encode_deals(draft.features, list(draft.golden.values()))
+    keys = {key.name for key in draft.keys}
+    seen = [{name: value for name, value in deal.items() if name not in keys} for deal in draft.golden.values()]
+    rows = encode_deals(draft.features, seen)
     answers = [
-        _answer(name, deal, row, booster, scale)
+        _answer(draft, name, deal, row, booster, scale)
         for (name, deal), row in zip(draft.golden.items(), rows, strict=True)
     ]  # fmt: skip
-    return "".join(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers).encode()
+    return "".join(_render_answer(answer) for answer in answers).encode()
 
 
-def _answer(name: str, deal: Deal, row: EncodedRow, booster: Booster, scale: RiskScale) -> GoldenDeal:
+def _render_answer(answer: GoldenDeal) -> str:
+    line = asdict(answer)
+    if not answer.referenced:
+        del line["referenced"]
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _answer(draft: Draft, name: str, deal: Deal, row: EncodedRow, booster: Booster, scale: RiskScale) -> GoldenDeal:
     score = booster.score(row.values)
+    looked_up = [feature.name for feature in draft.features if feature.source]
     return GoldenDeal(
         name=name,
-        features=dict(deal),
+        features={name: value for name, value in deal.items() if name not in looked_up},
         score=score,
         risk_score=scale.risk_score(score),
         contributions=booster.contributions(row.values),
         imputed=row.imputed,
         unseen=row.unseen,
         unusual=row.unusual,
+        referenced={name: deal.get(name) for name in looked_up},
     )
 
 
