@@ -16,6 +16,7 @@ import azure.functions as func
 from adapters.azure_storage import AzureStorage, connect_by_identity, connect_by_string
 from adapters.blobs_bundles import BlobsBundles
 from adapters.blobs_documents import BlobsDocuments
+from adapters.blobs_lake import BlobsLake
 from adapters.env_settings import Settings, read_settings
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
@@ -45,6 +46,7 @@ from triggers.health import health_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.reference import reference_blueprint
 from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
 from triggers.rollouts import elsewhere_blueprint, reading_answers, steering_answers
@@ -52,7 +54,8 @@ from triggers.scoring import scoring_blueprint
 from triggers.unmatched import unmatched_blueprint
 from triggers.versions import versions_blueprint
 
-ROLLOUTS_TABLE, KEPT_CONTAINER, REGISTRY_CONTAINER = "rollouts", "versions", "registry"
+ROLLOUTS_TABLE, REFERENCE_TABLE = "rollouts", "reference"
+KEPT_CONTAINER, REGISTRY_CONTAINER = "versions", "registry"
 
 
 def connect_storage(settings: Settings) -> AzureStorage:
@@ -87,6 +90,8 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         lease_s=settings.idempotency_lease_s,
         call_region=HttpsRegions(regions, connect_identity(settings)),
         kept=kept,
+        lake=BlobsLake(storage.blobs),
+        reference_rows=TablesRows(storage, REFERENCE_TABLE),
         registry=connect_registry(settings),
         control=build_control(settings, storage, regions),
     )
@@ -155,6 +160,7 @@ def build_app(edge: Edge, settings: Settings) -> func.FunctionApp:
     register_rollouts(app, edge, settings)
     app.register_functions(versions_blueprint(edge))
     app.register_functions(registry_blueprint(edge))
+    app.register_functions(reference_blueprint(edge))
     app.register_functions(scoring_blueprint(edge))
     app.register_functions(decisions_blueprint(edge))
     app.register_functions(models_blueprint(edge))

@@ -11,6 +11,7 @@ import azure.functions as func
 
 from adapters.azure_storage import connect_by_string
 from adapters.blobs_bundles import BlobsBundles
+from adapters.blobs_lake import BlobsLake
 from adapters.env_settings import Settings, read_settings
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
@@ -24,7 +25,7 @@ from audit.counters import Counters
 from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
 from flows.admit_deal import Residency
 from flows.compose_service import build_service
-from flows.ports import Ledger, RegionAnswer, RegionUnreachable
+from flows.ports import Ledger, RegionAnswer, RegionUnreachable, Row
 from flows.regions import parse_regions
 from flows.service import Service
 from triggers.edge import Edge
@@ -63,12 +64,29 @@ class NoCounters:
         return Counters()
 
 
+class NoRows:
+    """No reference snapshot is active."""
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        return None
+
+    async def list(self, partition: str) -> list[Row]:
+        return []
+
+    async def insert(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        raise NotImplementedError
+
+    async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
+        raise NotImplementedError
+
+
 def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = None) -> tuple[Service, Settings]:
     """The service as settings say, but for its storage; `ledger` stands for the one in memory."""
     settings = read_settings({**environ, "VOUCH_STORAGE_CONNECTION": STORAGE})
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
     ledger = ledger or MemoryLedger()
-    kept = BlobsBundles(connect_by_string(STORAGE).blobs, "versions")
+    storage = connect_by_string(STORAGE)
+    kept = BlobsBundles(storage.blobs, "versions")
     service = build_service(
         residency=Residency(regions[settings.region], regions),
         default_model=settings.default_model,
@@ -85,6 +103,8 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
         lease_s=settings.idempotency_lease_s,
         call_region=call_no_region,
         kept=kept,
+        lake=BlobsLake(storage.blobs),
+        reference_rows=NoRows(),
     )
     return service, settings
 

@@ -64,7 +64,8 @@ def admit_deal(
         return InvalidDeal([*faults, *terms.faults])
     if isinstance(terms, VouchError):
         return InvalidDeal(faults) if faults else terms
-    row, feature_faults = terms.judge.model.encode(deal.features)
+    model = terms.judge.model
+    row, feature_faults = model.encode(deal.features, model.look_up(deal.features, terms.tables))
     if faults or feature_faults:
         return InvalidDeal([*faults, *feature_faults])
     if not _fits_ledger(deal):

@@ -9,6 +9,7 @@ ROLES = (
     "auditor",
     "breakglass",
     "control",
+    "deliverer",
     "labeller",
     "operator",
     "privacy",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flows.activate_snapshot import ActivateSnapshot
+from flows.active_snapshots import ActiveSnapshots
 from flows.admit_deal import Residency
 from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
 from flows.control_room import ControlRoom
+from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.idempotency import Idempotency
@@ -18,6 +21,7 @@ from flows.ports import (
     CounterLog,
     Engine,
     Entropy,
+    Lake,
     Ledger,
     Models,
     Notifier,
@@ -76,18 +80,22 @@ def build_service(
     lease_s: float,
     call_region: RegionCalls,
     kept: BundleStore,
+    lake: Lake,
+    reference_rows: Rows,
     registry: BundleStore | None = None,
     control: ControlPorts | None = None,
 ) -> Service:
     """One region's use cases. `secret` keys the HMACs of idempotency, `lease_s` is a reservation's, in seconds;
-    `kept` is the region's own copy of versions, `registry` where they come from; `control` is what the control region
-    needs besides."""
+    `kept` is the region's own copy of versions, `registry` where they come from; `reference_rows` say which snapshots
+    of the `lake` are active; `control` is what the control region needs besides."""
     region = residency.region.name
     idempotency = Idempotency(reservations, ledger, clock, secret, lease_s)
     releases = CurrentReleases(store, clock, initial_releases, models, policies)
     write = WriteRecord(region, ledger, idempotency, clock, entropy)
     read_release = ReadRelease(store, releases)
-    terms = FindTerms(models, policies, releases)
+    active = ActiveSnapshots(reference_rows)
+    references = CurrentReferences(active, lake, models, clock)
+    terms = FindTerms(models, policies, releases, references)
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)
     versions = BringVersion(registry, kept, models, policies, write)
@@ -103,6 +111,7 @@ def build_service(
         models=models,
         policies=policies,
         releases=releases,
+        references=references,
         decide_deals=decide,
         read_decision=ReadDecision(ledger, reservations, write),
         record_label=RecordLabel(ledger, idempotency, write),
@@ -114,6 +123,7 @@ def build_service(
         score_golden=ScoreGolden(models, policies, decide, clock),
         undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
         versions=versions,
+        activate_snapshot=ActivateSnapshot(active, lake, models, references, write, clock),
         control=room,
     )
 

@@ -62,6 +62,10 @@ class CurrentReleases:
         known = self._known.get(model)
         return known.release if known else None
 
+    def all_known(self) -> list[Release]:
+        """Every release in memory, however old."""
+        return [known.release for known in self._known.values() if known.release]
+
     def is_stale(self, model: str) -> bool:
         known = self._known.get(model)
         return known is None or self._clock.monotonic() - known.read_at > MAX_AGE_S
@@ -144,8 +148,7 @@ class CurrentReleases:
 
     def _named(self) -> set[tuple[str, str]]:
         """Every version that a release names."""
-        releases = [known.release for known in self._known.values() if known.release]
-        targets = [(r.model, t) for r in releases for t in (r.stable, r.candidate, r.previous) if t]
+        targets = [(r.model, t) for r in self.all_known() for t in (r.stable, r.candidate, r.previous) if t]
         return {(model, target.version) for model, target in targets}
 
     async def create_initial(self, model: str) -> Release | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from audit.counters import Tally, Traffic
 from audit.records import Record, RecordType, build_record
 from flows.calls import Call
 from scoring.deals import Deal
-from scoring.features import EncodedRow
+from scoring.features import EncodedRow, LookedUp
 from scoring.model import Model
 from scoring.policy import Outcome, Policy
 from scoring.reasons import Reason
@@ -45,6 +45,7 @@ class ShadowJudgement:
     error: str | None = None
     judging_ms: float = 0.0
     answering_ms: float = 0.0
+    looked_up: LookedUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def build_decision_record(
         "traffic": under.traffic.value,
         "residency": under.residency,
     }
+    if judged.row.looked_up is not None:
+        data["references"] = _references_data(judged.row.looked_up)
     if under.release_stale:
         data["release_stale"] = True
     if under.candidate_error is not None:
@@ -124,7 +127,17 @@ def _personal(deal: Deal, judged: Judgement, under: Circumstances) -> dict[str, 
         personal["deal_id_generated"] = True
     if judged.contributions is not None:
         personal["contributions"] = judged.contributions
+    if judged.row.looked_up is not None:
+        personal["referenced"] = judged.row.looked_up.values
+        personal["unmatched"] = judged.row.looked_up.unmatched
+    if under.shadow is not None and under.shadow.looked_up is not None:
+        personal["shadow_referenced"] = under.shadow.looked_up.values
     return personal
+
+
+def _references_data(looked_up: LookedUp) -> list[dict[str, object]]:
+    """Which snapshots were looked into; a snapshot of None: there was none, and every value of it is missing."""
+    return [asdict(used) for used in looked_up.references]
 
 
 def _reason_data(reason: Reason) -> dict[str, object]:
@@ -140,13 +153,16 @@ def _reason_data(reason: Reason) -> dict[str, object]:
 def _shadow_data(shadow: ShadowJudgement) -> dict[str, object]:
     if shadow.error is not None or shadow.outcome is None:
         return {"version": shadow.version, "policy": shadow.policy, "error": shadow.error}
-    return {
+    judged: dict[str, object] = {
         "version": shadow.version,
         "policy": shadow.policy,
         "score": shadow.score,
         "risk_score": shadow.risk_score,
         "outcome": shadow.outcome.value,
     }
+    if shadow.looked_up is not None:
+        judged["references"] = _references_data(shadow.looked_up)
+    return judged
 
 
 def _tally(judged: Judgement, under: Circumstances, latency_ms: float) -> Tally:
@@ -191,6 +207,9 @@ def answer_from(event: Mapping[str, Any], digest: str) -> dict[str, object]:
         "decided_at": event["time"],
         "record_digest": digest,
     }
+    if "references" in data:
+        answer["references"] = data["references"]
+        answer["unmatched"] = personal["unmatched"]
     if personal.get("deal_id_generated"):
         answer["deal_id_generated"] = True
     return answer

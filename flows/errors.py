@@ -126,6 +126,10 @@ class UnsoundVersion(VouchError):
     """A bundle or a policy that must not be served; the message names the file and what differs."""
 
 
+class UnsoundSnapshot(VouchError):
+    """A snapshot of a reference dataset that must not be looked into; the message names the file and what differs."""
+
+
 class DigestDiffers(VouchError):
     """A version that is not the one that was meant."""
 

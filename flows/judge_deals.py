@@ -81,7 +81,8 @@ def _score_candidates(deals: Sequence[Admitted], monotonic: Callable[[], float])
         if judge is None:
             scored[deal.index] = "not loaded"
             continue
-        row, faults = judge.model.encode(deal.deal.features)
+        features = deal.deal.features
+        row, faults = judge.model.encode(features, judge.model.look_up(features, deal.terms.tables))
         if faults:
             scored[deal.index] = "does not accept the deal's features"
         else:
@@ -143,7 +144,9 @@ def _conclude(deal: Admitted, scored: _Scored, explain: int | None) -> Judgement
         return Judgement(model, policy, scored.row, scored.score, risk_score, outcome)
     contributions = model.contributions(scored.row.values)
     names = [feature.name for feature in model.features]
-    reasons = explain_score(names, contributions, deal.deal.features, policy, top)
+    looked_up = scored.row.looked_up
+    features = {**deal.deal.features, **looked_up.values} if looked_up else deal.deal.features
+    reasons = explain_score(names, contributions, features, policy, top)
     return Judgement(model, policy, scored.row, scored.score, risk_score, outcome, reasons, contributions)
 
 
@@ -160,4 +163,5 @@ def _shadow(target: Target, scored: _Scored | str | None, answering_ms: float) -
         outcome,
         judging_ms=scored.judging_ms,
         answering_ms=answering_ms,
+        looked_up=scored.row.looked_up,
     )

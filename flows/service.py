@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from flows.activate_snapshot import ActivateSnapshot
 from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
 from flows.control_room import ControlRoom
+from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
@@ -19,6 +21,8 @@ from flows.record_rejection import RecordRejection
 from flows.record_review import RecordReview
 from flows.score_golden import ScoreGolden
 from flows.undo_version import UndoVersion
+from scoring.model import Model
+from scoring.release import Release
 
 
 @dataclass(slots=True)
@@ -31,6 +35,7 @@ class Service:
     models: Models
     policies: Policies
     releases: CurrentReleases
+    references: CurrentReferences
     decide_deals: DecideDeals
     read_decision: ReadDecision
     record_label: RecordLabel
@@ -42,13 +47,14 @@ class Service:
     score_golden: ScoreGolden
     undo_version: UndoVersion
     versions: BringVersion
+    activate_snapshot: ActivateSnapshot
     control: ControlRoom | None
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def ensure_started(self) -> None:
         """Start the background refresh, once a process; cheap afterwards."""
         if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self.releases.refresh_forever())
+            self._refreshing = asyncio.create_task(self._refresh_forever())
 
     async def stop(self) -> None:
         """End the background refresh and wait for it."""
@@ -56,13 +62,33 @@ class Service:
             self._refreshing.cancel()
             await asyncio.wait({self._refreshing})
 
+    async def _refresh_forever(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.releases.refresh_forever())
+            group.create_task(self.references.refresh_forever())
+
     def readiness(self) -> Sequence[str]:
         """What the region still waits for, from memory alone; empty: ready."""
         release = self.releases.known(self.default_model)
         if release is None:
             return [f"the release of {self.default_model} has not been read yet"]
-        if self.models.find(release.model, release.stable.version) is None:
+        model = self.models.find(release.model, release.stable.version)
+        if model is None:
             return [f"{release.model} {release.stable.version} is not loaded"]
         if self.policies.find(release.stable.policy) is None:
             return [f"policy {release.stable.policy} is not loaded"]
+        if not self.references.is_tried(model):
+            return [f"the reference datasets of {release.model} {release.stable.version} are being loaded"]
         return []
+
+    def degradation(self) -> Sequence[str]:
+        """What keeps the region from deciding as well as it should, from memory alone; empty: nothing."""
+        served = dict.fromkeys(model for release in self.releases.all_known() for model in self._serving(release))
+        return [fault for model in served for fault in self.references.find_faults(model)]
+
+    def _serving(self, release: Release) -> Iterator[Model]:
+        """The versions that judge deals now: stable, and the candidate where there is one."""
+        for target in filter(None, (release.stable, release.candidate)):
+            model = self.models.find(release.model, target.version)
+            if model is not None:
+                yield model

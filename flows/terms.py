@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases, Serving
 from flows.errors import InvalidDeal, NotFound, NotReady, VersionWithdrawn, VouchError
 from flows.ports import Models, Policies
 from scoring.faults import Fault
+from scoring.lookups import Tables
 from scoring.model import Model
 from scoring.policy import Policy
 from scoring.release import Target
@@ -23,21 +25,26 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`judge` answers (stable, or the pinned version); `candidate` may answer or look on."""
+    """`judge` answers (stable, or the pinned version); `candidate` may answer or look on. `tables` are what both look
+    into, by dataset: one snapshot for the whole request."""
 
     serving: Serving
     judge: Judge
     candidate: Judge | None
     is_pinned: bool = False
+    tables: Tables = field(default_factory=dict)
 
 
 class FindTerms:
     """Looks the terms up in memory; storage is read only where the release in memory is too old."""
 
-    def __init__(self, models: Models, policies: Policies, releases: CurrentReleases) -> None:
+    def __init__(
+        self, models: Models, policies: Policies, releases: CurrentReleases, references: CurrentReferences
+    ) -> None:
         self._models = models
         self._policies = policies
         self._releases = releases
+        self._references = references
 
     async def __call__(self, model: str, pinned_version: str | None) -> Terms | VouchError:
         """The terms, or the error that is the answer to every deal of that model."""
@@ -49,7 +56,12 @@ class FindTerms:
             return InvalidDeal([Fault("/model", f"{model} is not released in this region.")])
         except NotReady as error:
             return error
-        return self._resolve(serving, pinned_version)
+        terms = self._resolve(serving, pinned_version)
+        return await self._with_tables(terms) if isinstance(terms, Terms) else terms
+
+    async def _with_tables(self, terms: Terms) -> Terms:
+        datasets = (*terms.judge.model.datasets, *(terms.candidate.model.datasets if terms.candidate else ()))
+        return replace(terms, tables=await self._references.tables_for(datasets)) if datasets else terms
 
     def _resolve(self, serving: Serving, pinned_version: str | None) -> Terms | VouchError:
         release = serving.release

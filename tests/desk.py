@@ -29,7 +29,15 @@ from flows.regions import Region
 from flows.rollouts import RolloutSettings
 from flows.service import Service
 from scoring.release import Release, Target
-from tests.fakes import MemoryBundles, MemoryCounters, MemoryLedger, MemoryReleases, MemoryReservations, MemoryRows
+from tests.fakes import (
+    MemoryBundles,
+    MemoryCounters,
+    MemoryLake,
+    MemoryLedger,
+    MemoryReleases,
+    MemoryReservations,
+    MemoryRows,
+)
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint
@@ -38,6 +46,7 @@ from triggers.health import health_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.reference import reference_blueprint
 from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
 from triggers.rollouts import reading_answers, steering_answers
@@ -140,6 +149,8 @@ class Desk:
     registry: MemoryBundles = field(default_factory=MemoryBundles)
     rows: MemoryRows = field(default_factory=MemoryRows)
     engine: RecordingEngine = field(default_factory=RecordingEngine)
+    lake: MemoryLake = field(default_factory=MemoryLake)
+    reference_rows: MemoryRows = field(default_factory=MemoryRows)
 
     def __post_init__(self) -> None:
         models = HeldModels(load_models(), self.kept)
@@ -169,6 +180,8 @@ class Desk:
             lease_s=45,
             call_region=self.others,
             kept=self.kept,
+            lake=self.lake,
+            reference_rows=self.reference_rows,
             registry=self.registry,
             control=self.control,
         )
@@ -219,7 +232,8 @@ def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str],
     app.register_functions(durable_blueprint(edge, steering_answers(room, engine)))
     for blueprint in (
         registry_blueprint, versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint,
-        releases_blueprint, open_inference_blueprint, health_blueprint, page_blueprint, unmatched_blueprint,
+        releases_blueprint, reference_blueprint, open_inference_blueprint, health_blueprint, page_blueprint,
+        unmatched_blueprint,
     ):  # fmt: skip
         app.register_functions(blueprint(edge))
     return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])

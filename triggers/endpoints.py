@@ -222,6 +222,16 @@ READ_FLEET = Endpoint(
     "fleet_read", ("GET",), "api/v1/fleet/{model}", "What every region is to serve, and what the reconciler found",
     _SEEING, response=schemas.Fleet, problems=_ROLLOUT,
 )  # fmt: skip
+ACTIVATE = Endpoint(
+    "reference_activate", ("POST",), "api/v1/reference/{dataset}:activate", "Look into another snapshot from now on",
+    _roles("deliverer", "operator"), schemas.Activation, SMALL_BYTES, schemas.ActiveSnapshot,
+    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "unsound-snapshot", "superseded"),
+)  # fmt: skip
+LIST_REFERENCE = Endpoint(
+    "reference_list", ("GET",), "api/v1/reference", "List the reference datasets and their active snapshots",
+    _roles("auditor", "deliverer", "operator"), response=schemas.ReferenceList,
+    problems=(*AUTHENTICATED, "ledger-unavailable"),
+)  # fmt: skip
 OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
 LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
 READY = Endpoint(
@@ -287,6 +297,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     PUBLISH, LIST_VERSIONS, DOWNLOAD, PULL, POLICIES, PUBLISH_POLICY, PULL_POLICY, SYNTHETIC, UNDO, LIFT,
     START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
     READ_FLEET,
+    ACTIVATE, LIST_REFERENCE,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
     UNMATCHED,

@@ -18,6 +18,6 @@ def health_blueprint(edge: Edge) -> func.Blueprint:
         waiting = edge.service.readiness()
         if waiting:
             raise NotReady(waiting)
-        return Reply({"status": "ready", "region": edge.service.region})
+        return Reply({"status": "ready", "region": edge.service.region, "degraded": edge.service.degradation()})
 
     return build_blueprint(edge, {LIVE: live, READY: ready})

@@ -70,7 +70,14 @@ def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
     model, version = {"type": "string", "enum": models}, {"type": "string", "enum": versions}
     identifier = {"type": "string", "format": "uuid"}
     name = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}  # the registry may know more than are held here
-    return {"model": model, "name": name, "version": version, "decision_id": identifier, "rollout_id": identifier}
+    return {
+        "model": model,
+        "name": name,
+        "version": version,
+        "decision_id": identifier,
+        "rollout_id": identifier,
+        "dataset": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
+    }
 
 
 def _paths(path_schemas: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -156,6 +156,9 @@ KINDS: Mapping[type[VouchError], Kind] = {
     ),
     errors.NoRegistry: Kind(409, "no-registry", "There is no registry", "Set VOUCH_REGISTRY_BLOBS_URL; {error}."),
     errors.UnsoundVersion: Kind(422, "unsound-version", "The version can't be served", "Nothing was kept: {error}."),
+    errors.UnsoundSnapshot: Kind(
+        422, "unsound-snapshot", "The snapshot can't be activated", "What was active still is: {error}."
+    ),
     errors.DigestDiffers: Kind(409, "digest-differs", "The version is another one", "{error}."),
     errors.RolloutOver: Kind(409, "rollout-over", "The rollout has ended", "{error}; start another one."),
     errors.NotCounted: Kind(409, "not-counted", "That does not count", "Nothing was changed: {error}."),

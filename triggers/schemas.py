@@ -52,8 +52,17 @@ class PolicyRef(Struct):
     version: str
 
 
+class ReferenceRef(Struct):
+    """The snapshot of a reference dataset that was looked into; null where the region had none."""
+
+    dataset: str
+    snapshot: str | None
+    digest: Digest | None
+
+
 class Decision(Struct):
-    """A decision, recorded before it was answered. `record_digest` is the caller's receipt."""
+    """A decision, recorded before it was answered. `record_digest` is the caller's receipt. `references` and
+    `unmatched`, the features that no row was found for, are there where the version looks features up."""
 
     decision_id: str
     deal_id: str
@@ -69,6 +78,8 @@ class Decision(Struct):
     region: str
     decided_at: datetime
     record_digest: Digest
+    references: list[ReferenceRef] | UnsetType = UNSET
+    unmatched: list[str] | UnsetType = UNSET
     deal_id_generated: bool | UnsetType = UNSET
 
 
@@ -403,9 +414,40 @@ class SyntheticRun(Struct, forbid_unknown_fields=True):
     policy: ShortText
 
 
+class Activation(Struct, forbid_unknown_fields=True):
+    """`snapshot` lies in the region's lake; `manifest_sha256` is that of its manifest.json, in hex."""
+
+    snapshot: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    manifest_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ActiveSnapshot(Struct):
+    """What is active now. Every activation has a generation of its own."""
+
+    dataset: str
+    snapshot: str
+    digest: Digest
+    rows: int
+    generation: int
+    activated_at: datetime
+
+
+class ReferenceDataset(ActiveSnapshot):
+    """`serving` is the snapshot that the answering instance looks into, null where none of its models needs it."""
+
+    serving: str | None
+
+
+class ReferenceList(Struct):
+    datasets: list[ReferenceDataset]
+
+
 class Health(Struct):
+    """`degraded` says what keeps a region that is ready from deciding as well as it should."""
+
     status: str
     region: str
+    degraded: list[str] | UnsetType = UNSET
 
 
 class ServerMetadata(Struct):

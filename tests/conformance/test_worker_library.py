@@ -54,7 +54,7 @@ def test_worker_library_indexes_every_durable_function(report: dict[str, Any]) -
 
 def test_worker_library_invokes_health(report: dict[str, Any]) -> None:
     ready, _, _ = report["answers"]
-    assert (ready["status"], ready["body"]) == (200, {"status": "ready", "region": REGION})
+    assert (ready["status"], ready["body"]) == (200, {"status": "ready", "region": REGION, "degraded": []})
 
 
 def test_worker_library_invokes_scoring(report: dict[str, Any]) -> None:

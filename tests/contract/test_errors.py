@@ -12,6 +12,7 @@ from flows.errors import StorageFailed, VouchError
 from tests.desk import Desk, golden_deal, read
 from triggers.problems import KINDS, build_problem
 
+ACTIVATION = {"snapshot": "s1", "manifest_sha256": "0" * 64}
 WRONG: list[tuple[str, str, object, str | None, dict[str, str], int, str]] = [
     ("POST", "/api/v1/deals:score", golden_deal(), None, {}, 401, "unauthenticated"),
     ("POST", "/api/v1/deals:score", golden_deal(), "auditor", {}, 403, "not-allowed"),
@@ -33,6 +34,10 @@ WRONG: list[tuple[str, str, object, str | None, dict[str, str], int, str]] = [
     ("GET", "/api/v1/releases/nobody", None, "operator", {}, 404, "not-found"),
     ("PUT", "/api/v1/releases/deal-fraud", {}, "operator", {}, 428, "precondition-required"),
     ("PUT", "/api/v1/releases/deal-fraud", {}, "operator", {"if-match": "x"}, 400, "invalid-parameter"),
+    ("POST", "/api/v1/reference/agents:activate", {}, "deliverer", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/reference/agents:activate", ACTIVATION, "deliverer", {}, 422, "unsound-snapshot"),
+    ("POST", "/api/v1/reference/NO..NE:activate", ACTIVATION, "deliverer", {}, 422, "unsound-snapshot"),
+    ("GET", "/api/v1/reference/agents", None, "deliverer", {}, 404, "no-such-path"),
     ("GET", "/v2/models/nobody", None, "scorer", {}, 404, "not-found"),
     ("POST", "/v2/models/deal-fraud/infer", {}, "scorer", {}, 422, "invalid-request"),
     ("POST", "/v2/models/deal-fraud/infer", b"[[", "scorer", {}, 400, "malformed-body"),

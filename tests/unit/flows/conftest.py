@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from flows.activate_snapshot import ActivateSnapshot
+from flows.active_snapshots import ActiveSnapshots
 from flows.admit_deal import Residency
 from flows.calls import Call, Caller
 from flows.change_release import ChangeRelease
+from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import Answer, Asked, DecideDeals
 from flows.idempotency import Idempotency
@@ -22,10 +25,12 @@ from scoring.release import Release, Target
 from tests.fakes import (
     CountingEntropy,
     FakeClock,
+    MemoryLake,
     MemoryLedger,
     MemoryModels,
     MemoryReleases,
     MemoryReservations,
+    MemoryRows,
     OnePolicy,
     RuleModel,
 )
@@ -47,6 +52,8 @@ class Stage:
     stable: RuleModel = field(default_factory=lambda: RuleModel("1.0.0"))
     candidate: RuleModel = field(default_factory=lambda: RuleModel("1.1.0", shift=0.4))
     residency_required: bool = False
+    lake: MemoryLake = field(default_factory=MemoryLake)
+    reference_rows: MemoryRows = field(default_factory=MemoryRows)
 
     def __post_init__(self) -> None:
         entropy = CountingEntropy()
@@ -55,7 +62,10 @@ class Stage:
         self.releases = CurrentReleases(self.store, self.clock, {"deal-fraud": STABLE}, self.models, OnePolicy())
         write = WriteRecord("westeurope", self.ledger, self.idempotency, self.clock, entropy)
         residency = Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA}, self.residency_required)
-        terms = FindTerms(models, OnePolicy(), self.releases)
+        active = ActiveSnapshots(self.reference_rows)
+        self.references = CurrentReferences(active, self.lake, models, self.clock)
+        self.activate = ActivateSnapshot(active, self.lake, models, self.references, write, self.clock)
+        terms = FindTerms(models, OnePolicy(), self.releases, self.references)
         self.decide = DecideDeals(residency, "deal-fraud", terms, self.ledger, self.idempotency, self.clock, entropy)
         self.read_decision = ReadDecision(self.ledger, self.reservations, write)
         self.record_label = RecordLabel(self.ledger, self.idempotency, write)
