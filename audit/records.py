@@ -87,6 +87,12 @@ def digest_of_event(event: Mapping[str, Any]) -> str:
     return digest_of({**event, "data": data})
 
 
+def keeps_commitment(event: Mapping[str, Any]) -> bool:
+    """Whether the event's `personal`, where it still has one, is what was recorded."""
+    data = event["data"]
+    return "personal" not in data or digest_of(data["personal"]) == data["personal_commitment"]
+
+
 def digest_of(value: object) -> str:
     """SHA-256 over the canonical JSON of a value, as `sha256:<hex>`."""
     return _sha256(canonical_json(value))

@@ -1,0 +1,39 @@
+"""The public keys that checkpoints are checked with, as people give them: C2SP lines, files of them, or PEM files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from audit.notes import InvalidNote, VerifierKey, read_verifier_key
+
+ADVICE = "Give vouch/<region>+<key id>+<key>, a file of such lines, or vouch/<region>=<file> for a key in PEM."
+PEM = "-----BEGIN"
+
+
+class UnusableKey(ValueError):
+    """What was given as a key is none; the message says why and what to give."""
+
+
+def read_keys(given: Sequence[str]) -> list[VerifierKey]:
+    """The keys, in order. Raises UnusableKey."""
+    return [key for text in given for key in _read(text)]
+
+
+def _read(given: str) -> list[VerifierKey]:
+    try:
+        name, _, file = given.partition("=")
+        if file and Path(file).is_file():
+            return [read_verifier_key(Path(file).read_text(), name)]
+        if not Path(given).is_file():
+            return [read_verifier_key(given)]
+        return _read_lines(Path(given).read_text())
+    except (InvalidNote, OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UnusableKey(f"{given[:80]}: {reason}. {ADVICE}") from None
+
+
+def _read_lines(text: str) -> list[VerifierKey]:
+    if PEM in text:
+        raise InvalidNote("a key in PEM has no name of its own")
+    return [read_verifier_key(line) for line in text.splitlines() if line.strip()]
