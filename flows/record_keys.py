@@ -1,0 +1,87 @@
+"""Record keys: one key for each record of a lane, in pages that are written before its segment.
+
+1. Cut the lane's records, all of them, in order, into pages of 600: `in_pages`.
+2. Make a key for each record of a page and insert the page. An earlier try's page wins, and its keys are used, so that
+   every try seals the same bytes.
+3. A key of that page that was destroyed meanwhile is None: its person was erased.
+
+A page is found again by its first record. It must therefore begin at the same record in every try, whether or not that
+still holds something personal: an erasure between two tries may change what is in a row, but not which rows there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from audit.key_pages import DESTROYED, PAGE_SLOTS, KeyPage, build_page
+from audit.personal import KEY_BYTES, NONCE_BYTES, unwrap_key, wrap_key
+from flows.keyring import Keyring
+from flows.ports import Entropy
+from flows.trail_ports import RecordKeys
+
+T = TypeVar("T")
+SLOT_RANDOM_BYTES = KEY_BYTES + NONCE_BYTES
+
+
+class PageDiffers(Exception):
+    """A page that stands holds other records than the lane does."""
+
+
+class RecordKeyring:
+    """The record keys of a region. Every method raises StorageFailed or VaultFailed."""
+
+    def __init__(self, pages: RecordKeys, keyring: Keyring, entropy: Entropy) -> None:
+        self._pages = pages
+        self._keyring = keyring
+        self._entropy = entropy
+
+    async def keys_for(self, record_ids: Sequence[UUID]) -> list[bytes | None]:
+        """The keys of one page of a lane's records (1 to 600, as `in_pages` cuts them), in their order; None where
+        a key was destroyed. Raises PageDiffers."""
+        if not 0 < len(record_ids) <= PAGE_SLOTS:
+            raise ValueError(f"a page holds 1 to {PAGE_SLOTS} records, not {len(record_ids)}")
+        page, keys = await self._make(record_ids)
+        standing = await self._pages.insert(page)
+        if standing == page:
+            return list(keys)
+        if [record_id for record_id, _ in standing] != list(record_ids):
+            raise PageDiffers(f"the page of record keys from {standing.first} on holds other records than the lane")
+        intermediate = await self._keyring.find(standing.generation)
+        return [_unwrap(intermediate, record_id, wrapped) for record_id, wrapped in standing]
+
+    async def find(self, record_id: UUID) -> bytes | None:
+        """The key of a record; None where it was destroyed, or never was."""
+        page = await self._pages.find(record_id)
+        wrapped = None if page is None else page.find(record_id)
+        if page is None or wrapped is None:
+            return None
+        return _unwrap(await self._keyring.find(page.generation), record_id, wrapped)
+
+    async def _make(self, record_ids: Sequence[UUID]) -> tuple[KeyPage, list[bytes]]:
+        generation = await self._keyring.current()
+        random = bytes.fromhex(self._entropy.token_hex(SLOT_RANDOM_BYTES * len(record_ids)))
+        keys, slots = [], []
+        for number, record_id in enumerate(record_ids):
+            at = number * SLOT_RANDOM_BYTES
+            key, nonce = random[at : at + KEY_BYTES], random[at + KEY_BYTES : at + SLOT_RANDOM_BYTES]
+            keys.append(key)
+            slots.append((record_id, wrap_key(generation.key, key, nonce, record_id.bytes)))
+        return build_page(generation.name, slots), keys
+
+
+async def in_pages(batches: AsyncIterator[Sequence[T]]) -> AsyncIterator[list[T]]:
+    """The same in batches of 600, the last one shorter, however storage cut them."""
+    gathered: list[T] = []
+    async for batch in batches:
+        gathered += batch
+        while len(gathered) >= PAGE_SLOTS:
+            yield gathered[:PAGE_SLOTS]
+            gathered = gathered[PAGE_SLOTS:]
+    if gathered:
+        yield gathered
+
+
+def _unwrap(intermediate: bytes, record_id: UUID, wrapped: bytes) -> bytes | None:
+    return None if wrapped == DESTROYED else unwrap_key(intermediate, wrapped, record_id.bytes)
