@@ -22,7 +22,6 @@ from flows.ports import Entropy
 from flows.trail_ports import RecordKeys
 
 T = TypeVar("T")
-SLOT_RANDOM_BYTES = KEY_BYTES + NONCE_BYTES
 
 
 class PageDiffers(Exception):
@@ -61,14 +60,15 @@ class RecordKeyring:
 
     async def _make(self, record_ids: Sequence[UUID]) -> tuple[KeyPage, list[bytes]]:
         generation = await self._keyring.current()
-        random = bytes.fromhex(self._entropy.token_hex(SLOT_RANDOM_BYTES * len(record_ids)))
-        keys, slots = [], []
-        for number, record_id in enumerate(record_ids):
-            at = number * SLOT_RANDOM_BYTES
-            key, nonce = random[at : at + KEY_BYTES], random[at + KEY_BYTES : at + SLOT_RANDOM_BYTES]
-            keys.append(key)
-            slots.append((record_id, wrap_key(generation.key, key, nonce, record_id.bytes)))
+        keys = [bytes.fromhex(self._entropy.token_hex(KEY_BYTES)) for _ in record_ids]
+        slots = [
+            (record_id, wrap_key(generation.key, key, self._nonce(), record_id.bytes))
+            for record_id, key in zip(record_ids, keys, strict=True)
+        ]
         return build_page(generation.name, slots), keys
+
+    def _nonce(self) -> bytes:
+        return bytes.fromhex(self._entropy.token_hex(NONCE_BYTES))
 
 
 async def in_pages(batches: AsyncIterator[Sequence[T]]) -> AsyncIterator[list[T]]:
