@@ -22,7 +22,7 @@ logger = logging.getLogger("vouch.scoring")
 
 
 class ScoringFailed(Exception):
-    """A model that could not score; the message says what happened."""
+    """A model that could not score or explain; the message says what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,13 @@ def _score(model: Model, rows: Sequence[EncodedRow]) -> list[float]:
     return scores
 
 
+def _explain(model: Model, row: EncodedRow) -> tuple[float, ...]:
+    contributions = model.contributions(row.values)
+    if not all(map(isfinite, contributions)):
+        raise ScoringFailed(f"{model.name} {model.version} gave a contribution that is no number")
+    return contributions
+
+
 def _judge(
     deal: Admitted,
     stable: _Scored | None,
@@ -142,7 +149,7 @@ def _conclude(deal: Admitted, scored: _Scored, explain: int | None) -> Judgement
     top = policy.count_reasons(outcome, explain)
     if top == 0:
         return Judgement(model, policy, scored.row, scored.score, risk_score, outcome)
-    contributions = model.contributions(scored.row.values)
+    contributions = _explain(model, scored.row)
     names = [feature.name for feature in model.features]
     looked_up = scored.row.looked_up
     features = {**deal.deal.features, **looked_up.values} if looked_up else deal.deal.features

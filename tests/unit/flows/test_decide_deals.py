@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,6 +28,7 @@ from flows.errors import (
     VersionWithdrawn,
 )
 from scoring.release import Release, Target
+from tests.fakes import RuleModel
 from tests.unit.flows.conftest import CALL, STABLE, Stage, deal
 
 CANARY = replace(STABLE, generation=2, candidate=Target("1.1.0", "standard/1"), weight=100, rollout_id="r1")
@@ -162,6 +165,19 @@ async def test_candidate_that_breaks_leaves_the_answer_to_stable(stage: Stage) -
     answer = await decided(stage, deal(amount=100))
     assert answer.model_version == "1.0.0"
     assert scored(stage)[0]["data"]["candidate_error"] == "failed to score"
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+async def test_candidate_whose_explanation_is_no_number_leaves_the_answer_to_stable(number: float) -> None:
+    class Overflowing(RuleModel):
+        def contributions(self, row: Sequence[float]) -> tuple[float, ...]:
+            return (number, -0.01, -2.0)
+
+    stage = Stage(candidate=Overflowing("1.1.0", shift=0.4))
+    serve(stage, CANARY)
+    answer = await decided(stage, deal(amount=500))
+    assert (answer.model_version, answer.decision["outcome"]) == ("1.0.0", "review")
+    assert scored(stage)[0]["data"]["candidate_error"] == "failed to explain"
 
 
 async def test_candidate_not_loaded_leaves_the_answer_to_stable(stage: Stage) -> None:
