@@ -14,6 +14,7 @@ from flows.rollout_log import RolloutLog
 from flows.rollouts import Rollouts, is_over
 from flows.tell_people import TellPeople
 from flows.watch_rollouts import WatchRollouts
+from rollouts.phases import Phase
 
 Document = Mapping[str, Any]
 
@@ -46,11 +47,14 @@ class ControlRoom:
         return {**answer, **await self.read_orders(order)}
 
     async def read_orders(self, order: Document) -> Document:
-        """What people have said, without who they are: {orders: {name: {at, counts}}, is_over}."""
+        """What people have said, without who they are, and how regions' parts ended:
+        {orders: {name: {at, counts}}, is_over, results: {region: {attempt, outcome, ...}}}."""
         rollout_id = order["rollout_id"]
         await self.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
-        return {"orders": orders, "is_over": is_over(await self.log.read_shown(rollout_id))}
+        shown = await self.log.read_shown(rollout_id)
+        results = {source: document["result"] for source, document in shown.items() if document.get("result")}
+        return {"orders": orders, "is_over": is_over(shown), "results": results}
 
     async def note_transition(self, order: Document) -> Document:
         """Write a transition down. Safe to repeat."""
@@ -58,8 +62,11 @@ class ControlRoom:
         return {}
 
     async def finish_rollout(self, order: Document) -> Document:
-        """Let a success be the desired state, and the next rollout begin. Safe to repeat."""
+        """Let a success be the desired state, and the next rollout begin. Where a rollback left a region behind, the
+        reconciler is to know the way back. Safe to repeat."""
         if order["target"] is not None:
             await self.log.desire(order["model"], order["target"], order["rollout_id"], order["before"])
+        elif order["phase"] == Phase.FAILED and order["before"] is not None:
+            await self.log.desire_first(order["model"], order["before"], order["rollout_id"])
         await self.log.end(order["model"], order["rollout_id"])
         return {}

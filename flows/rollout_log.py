@@ -148,6 +148,11 @@ class RolloutLog:
 
         await self._change(DESIRED, model, changed)
 
+    async def desire_first(self, model: str, served: Document, by: str) -> None:
+        """Let what is served be what every region is to serve, where nothing was ever desired."""
+        first = {"model": model, "generation": 1, "target": dict(served), "previous": None, "by": by}
+        await self._change(DESIRED, model, lambda standing: None if standing else first)
+
     async def show_fleet(self, found: Document) -> None:
         """What the reconciler found of a model."""
         await self._change(DESIRED, f"!fleet-{found['model']}", lambda _: found)

@@ -15,7 +15,6 @@ import azure.durable_functions as df
 from flows.control_room import ControlRoom
 from flows.errors import VouchError
 from orchestrations import names
-from orchestrations.persistent_step import persistent_step
 from orchestrations.region_rollout import region_rollout
 from orchestrations.rollout import rollout
 
@@ -27,7 +26,7 @@ Body = Callable[[Document], Awaitable[Document]]
 def rollouts_orchestrations(room: ControlRoom) -> df.Blueprint:
     """The orchestrators and the activities that they name."""
     blueprint = df.Blueprint()
-    for orchestrator in (rollout, region_rollout, persistent_step):
+    for orchestrator in (rollout, region_rollout):
         blueprint.orchestration_trigger(context_name="context")(orchestrator)
     for name, body in activity_bodies(room).items():
         blueprint.activity_trigger(input_name="order", activity=name)(_activity(name, body))

@@ -14,6 +14,9 @@ from typing import Any
 
 Answer = Mapping[str, Any]
 Steps = Generator[Any, Any, Answer]
+Waits = Generator[list[Any], None, Any]
+"""Yields the tasks that it waits for, any of which lets it go on. It looks for itself whether one has completed, so
+that it may be asked at any time."""
 PASSING = frozenset({"unreachable", "failed"})
 
 
@@ -44,25 +47,78 @@ def is_passing(answer: Answer) -> bool:
 
 def ask_once(context: Any, activity: str, order: Answer, attempt_s: float) -> Steps:
     """The activity's answer, or a fault where none came in time."""
-    task = context.call_activity(activity, order)
-    timer = context.create_timer(context.current_utc_datetime + timedelta(seconds=attempt_s))
-    won = yield context.task_any([task, timer])
-    if won == timer:
-        return {"fault": {"kind": "unreachable", "detail": f"{activity} gave no answer in {attempt_s:g} s"}}
-    cancel(timer)
-    return _read(activity, won.result)
+    return (yield from _alone(context, _wait_once(context, activity, order, attempt_s)))
 
 
 def ask_until(context: Any, activity: str, order: Answer, pace: Pace, until: datetime) -> Steps:
     """Ask until it was done or refused, or the time is up; then the last fault."""
+    return (yield from _alone(context, wait_until(context, activity, order, pace, until)))
+
+
+def wait_until(context: Any, activity: str, order: Answer, pace: Pace, until: datetime) -> Waits:
+    """The same beside other waits."""
     pause_s = pace.first_pause_s
     while True:
-        answer = yield from ask_once(context, activity, order, pace.attempt_s)
+        answer = yield from _wait_once(context, activity, order, pace.attempt_s)
         again_at = context.current_utc_datetime + timedelta(seconds=pause_s)
         if not is_passing(answer) or again_at >= until:
             return answer
-        yield context.create_timer(again_at)
+        timer = context.create_timer(again_at)
+        while not timer.is_completed:
+            yield [timer]
         pause_s = min(pause_s * 2, pace.longest_pause_s)
+
+
+def _wait_once(context: Any, activity: str, order: Answer, attempt_s: float) -> Waits:
+    task = context.call_activity(activity, order)
+    timer = context.create_timer(context.current_utc_datetime + timedelta(seconds=attempt_s))
+    while not (task.is_completed or timer.is_completed):
+        yield [task, timer]
+    if not task.is_completed:
+        return {"fault": {"kind": "unreachable", "detail": f"{activity} gave no answer in {attempt_s:g} s"}}
+    cancel(timer)
+    return _read(activity, task.result)
+
+
+def _alone(context: Any, waits: Waits) -> Steps:
+    """Wait for this and nothing else."""
+    while True:
+        try:
+            tasks = next(waits)
+        except StopIteration as stop:
+            answer: Answer = stop.value
+            return answer
+        yield context.task_any(tasks) if len(tasks) > 1 else tasks[0]
+
+
+class SideBySide:
+    """Waits beside one another, by name, in one orchestrator: what one waits for holds up no other.
+
+    Who waits for `tasks` adds a timer that it cancels: the host begins what is asked for next only when what was
+    asked for before has ended, one of its tasks at least."""
+
+    def __init__(self, waits: Mapping[str, Waits]) -> None:
+        self._waits = dict(waits)
+        self._tasks: dict[str, list[Any]] = {}
+        self.answers: dict[str, Any] = {}
+        self.go_on()
+
+    @property
+    def tasks(self) -> list[Any]:
+        """What is waited for, as one list; empty: every wait is over."""
+        return [task for tasks in self._tasks.values() for task in tasks]
+
+    def go_on(self) -> list[str]:
+        """Let each see whether what it waits for is there; the names of those that were answered just now."""
+        answered = []
+        for name in [name for name in self._waits if name not in self.answers]:
+            try:
+                self._tasks[name] = next(self._waits[name])
+            except StopIteration as stop:
+                self.answers[name] = stop.value
+                self._tasks.pop(name, None)
+                answered.append(name)
+        return answered
 
 
 def text_of(time: datetime) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 ROLLOUT = "rollout"
 REGION_ROLLOUT = "region_rollout"
-PERSISTENT_STEP = "persistent_step"
-ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT, PERSISTENT_STEP)
+ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT)
 
 OPEN_ROLLOUT = "run_open_rollout"
 PULL_VERSION = "run_pull_version"

@@ -23,6 +23,7 @@ from rollouts.readings import InvalidReading, parse_reading
 from rollouts.verdicts import Judgement, Verdict, judge_metrics, judgement_data, synthetic_rules
 
 PROMOTED, FAILED, SUPERSEDED = "promoted", "failed", "superseded"
+ENDS = {PROMOTED: "Promoted", FAILED: "Failed", SUPERSEDED: "Stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,15 @@ class Ended(Exception):
 
 
 def region_rollout(context: Any) -> Generator[Any, Any, Answer]:
-    """Answers {region, outcome: promoted | failed | superseded, reason, generation}."""
+    """Answers {region, attempt, outcome: promoted | failed | superseded, reason, generation}; notes the same, for a
+    parent that would wait for it too long."""
     part = RegionPart(context, context.get_input())
     try:
         yield from part.run()
-        ended = Ended(PROMOTED, "promoted")
+        ended = Ended(PROMOTED, f"serves {part.target_name}")
     except Ended as error:
         ended = error
-        stage = "Failed" if error.how == FAILED else "Stopped"
-        yield from part.tell(stage, error.reason, part.last_judgement)
-    return {"region": part.region, "outcome": ended.how, "reason": ended.reason, "generation": part.generation}
+    return (yield from part.end(ended))
 
 
 class RegionPart:
@@ -67,10 +67,11 @@ class RegionPart:
         self._is_verified = False
         self._orders: Mapping[str, Any] = {}
         self.last_judgement: Judgement | None = None
+        self._result: dict[str, Any] | None = None
 
     def run(self) -> Generator[Any, Any, None]:
         """Raises Ended."""
-        yield from self.tell("Pulling", f"fetches and verifies {self._target_name}")
+        yield from self.tell("Pulling", f"fetches and verifies {self.target_name}")
         yield from self._ask(
             PULL_VERSION, {"digest": self._order["digest"], "policy_digest": self._order["policy_digest"]}
         )
@@ -81,6 +82,18 @@ class RegionPart:
                 break
             yield from self._take(step)
         yield from self._finish()
+
+    def end(self, ended: Ended) -> Steps:
+        """Note how it ended, and answer that."""
+        self._result = {
+            "region": self.region,
+            "attempt": self._order["attempt"],
+            "outcome": ended.how,
+            "reason": ended.reason,
+            "generation": self.generation,
+        }
+        yield from self.tell(ENDS[ended.how], ended.reason, self.last_judgement)
+        return self._result
 
     def _take(self, step: Step) -> Generator[Any, Any, None]:
         match step:
@@ -105,7 +118,6 @@ class RegionPart:
             yield from self._analyse()
         yield from self._set(self._order["target"], None, 0, 0.0)
         self._weight = 100
-        yield from self.tell("Promoted", f"serves {self._target_name}", self.last_judgement)
 
     def _expose(self, weight: int, shadow_share: float) -> Generator[Any, Any, None]:
         """Show the candidate more deals; from one exposure to the next a verdict is needed."""
@@ -306,6 +318,7 @@ class RegionPart:
             "generation": self.generation,
             "target": self._order["target"],
             "judgement": judgement_data(self.last_judgement) if self.last_judgement else None,
+            "result": self._result,
         }
 
     @property
@@ -314,7 +327,7 @@ class RegionPart:
         return f"answers {self._weight} % of deals{looks_on}"
 
     @property
-    def _target_name(self) -> str:
+    def target_name(self) -> str:
         return f"{self._order['model']} {self._order['target']['version']} with {self._order['target']['policy']}"
 
     @property

@@ -15,14 +15,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrations.asking import Answer, Pace, ask_once, ask_until, cancel, fault_of, text_of
+from orchestrations.asking import (
+    Answer,
+    Pace,
+    SideBySide,
+    Waits,
+    ask_once,
+    ask_until,
+    cancel,
+    fault_of,
+    text_of,
+    wait_until,
+)
 from orchestrations.names import (
     CLOSE_ROLLOUT,
     FINISH_ROLLOUT,
     NOTE_TRANSITION,
     NUDGE,
     OPEN_ROLLOUT,
-    PERSISTENT_STEP,
     READ_ORDERS,
     REGION_ROLLOUT,
 )
@@ -80,6 +90,7 @@ class RolloutRun:
         self._opened: dict[str, Opened] = {}
         self._regions = [region for wave in self._plan.waves for region in wave]
         self._orders: Mapping[str, Any] = {}
+        self._results: Mapping[str, Answer] = {}
         self._nudge = context.wait_for_external_event(NUDGE)
         self._seq = RESCUE_SEQ if "rescue" in order else 0
         self._wave = 0
@@ -108,7 +119,7 @@ class RolloutRun:
 
     def complete(self) -> Waiting:
         """Every region is promoted: let this be the desired state, and close the rollout everywhere."""
-        yield from self._finish(Phase.SUCCEEDED, self._order["target"])
+        yield from self._finish(Phase.SUCCEEDED, self._order["target"], self._opened[self._regions[0]].stable)
         faults = yield from self._close(dict.fromkeys(self._regions), "promoted everywhere")
         left = [region for region, fault in faults.items() if fault is not None]
         note = f"; not closed yet: {', '.join(left)}" if left else ""
@@ -122,23 +133,22 @@ class RolloutRun:
         faults = yield from self._close(before, stopped.reason, noting)
         event, message = judge_rollback(faults)
         phase = next_phase(self.phase, event)
-        yield from self._finish(phase, None)
+        yield from self._finish(phase, None, self._served_before)
         yield from self._tell(event, f"{stopped.reason}; {message}", notice="finished")
 
     def _open(self) -> Waiting:
-        tasks = {region: self._open_task(region) for region in self._regions}
-        answers = yield from self._wait_for(tasks)
+        answers = yield from self._wait_for({region: self._opening(region) for region in self._regions})
         for region in self._regions:
             self._opened[region] = Opened(answers[region]["stable"], answers[region]["generation"])
 
-    def _open_task(self, region: str) -> Any:
+    def _opening(self, region: str) -> Waits:
         order = {
             **self._common(region),
             "reason": "opened",
             "valid_until": text_of(self._deadline),
             "change_id": self._id(region),
         }
-        return self._step_task(OPEN_ROLLOUT, order, self._deadline)
+        return wait_until(self._context, OPEN_ROLLOUT, order, self._pace, self._deadline)
 
     def _pass_gate(self, wave: int) -> Waiting:
         """Wait until somebody else than the starter approves."""
@@ -162,12 +172,12 @@ class RolloutRun:
         left = set(regions)
         while left:
             try:
-                yield from self._wait_for({region: self._region_task(region) for region in sorted(left)}, left)
+                yield from self._wait_for({region: self._part(region) for region in sorted(left)}, left)
             except Stopped as stopped:
                 if stopped.event is not Event.FAILED or self._plan.on_failure is not OnFailure.PAUSE or self._is_late:
                     raise
                 yield from self._wait_for_person(stopped.reason)
-                answers = yield from self._wait_for({region: self._open_task(region) for region in sorted(left)})
+                answers = yield from self._wait_for({region: self._opening(region) for region in sorted(left)})
                 for region, answer in answers.items():
                     self._opened[region].generation = answer["generation"]
 
@@ -179,9 +189,12 @@ class RolloutRun:
             yield from self._wait_a_slice([])
         yield from self._tell(Event.RESUMED, "somebody resumed")
 
-    def _region_task(self, region: str) -> Any:
+    def _part(self, region: str) -> Waits:
+        """A region's part; its result as it returns or as it noted it. A part that lost an activity with its instance
+        returns only when that has come back, on Azure five minutes later."""
         opened = self._opened[region]
         opened.attempts += 1
+        attempt = opened.attempts
         order = {
             **self._common(region),
             "target": self._target(region),
@@ -192,54 +205,54 @@ class RolloutRun:
             "digest": self._order["digest"],
             "policy_digest": self._order["policy_digest"],
             "deadline": text_of(self._deadline),
-            "attempt": opened.attempts,
+            "attempt": attempt,
         }
-        return self._context.call_sub_orchestrator(REGION_ROLLOUT, order, f"{self._id(region)}-{opened.attempts}")
+        task = self._context.call_sub_orchestrator(REGION_ROLLOUT, order, f"{self._id(region)}-{attempt}")
+        while not task.is_completed:
+            noted = self._results.get(region)
+            if noted is not None and noted["attempt"] == attempt:
+                return noted
+            yield [task]
+        return task.result
 
     def _wait_for(
-        self, tasks: Mapping[str, Any], done: set[str] | None = None
+        self, waits: Mapping[str, Waits], done: set[str] | None = None
     ) -> Generator[Any, Any, dict[str, Answer]]:
-        """The answer of every region's task; who is done is taken from `done`. Raises Stopped as soon as one failed,
+        """What is waited for of every region; who is done is taken from `done`. Raises Stopped as soon as one failed,
         somebody said so, or the deadline has passed."""
-        pending, answers = dict(tasks), {}
-        while pending:
-            yield from self._wait_a_slice(list(pending.values()))
-            for region, task in list(pending.items()):
-                if task.is_completed:
-                    answers[region] = self._check(region, task.result)
-                    del pending[region]
-                    if done is not None:
-                        done.discard(region)
-        return answers
-
-    def _check(self, region: str, result: Any) -> Answer:
-        """Raises Stopped where a region's task did not come to its end."""
-        if not isinstance(result, Mapping):
-            raise Stopped(Event.FAILED, f"{region}: failed by a fault of ours; the log says which")
-        fault = fault_of(result)
-        if fault is not None:
-            raise Stopped(Event.FAILED, f"{region}: {fault['detail']}")
-        if result.get("outcome", PROMOTED) != PROMOTED:
-            raise Stopped(Event.FAILED, f"{region}: {result['reason']}")
-        return result
+        beside = SideBySide(waits)
+        while beside.tasks:
+            yield from self._wait_a_slice(beside.tasks)
+            stops = {region: _find_stop(region, beside.answers[region]) for region in beside.go_on()}
+            if done is not None:
+                done.difference_update(region for region, stop in stops.items() if stop is None)
+            for stop in filter(None, stops.values()):
+                raise stop
+        return beside.answers
 
     def _wait_a_slice(self, tasks: list[Any]) -> Waiting:
         """Until a task is done, somebody nudges, or a slice of time is over; then look. Raises Stopped."""
-        slice_ends = self._context.current_utc_datetime + timedelta(seconds=self._pace.slice_s)
-        timer = self._context.create_timer(slice_ends)
-        won = yield self._context.task_any([*tasks, self._nudge, timer])
-        cancel(timer)
+        won = yield from self._wait_beside([*tasks, self._nudge])
         if won == self._nudge:
             self._nudge = self._context.wait_for_external_event(NUDGE)
         if won == self._nudge or won not in tasks:
             yield from self._look()
 
+    def _wait_beside(self, tasks: list[Any]) -> Generator[Any, Any, Any]:
+        """Until a task is done or a slice of time is over; which it was."""
+        slice_ends = self._context.current_utc_datetime + timedelta(seconds=self._pace.slice_s)
+        timer = self._context.create_timer(slice_ends)
+        won = yield self._context.task_any([*tasks, timer])
+        cancel(timer)
+        return won
+
     def _look(self) -> Waiting:
-        """Read what people have said, and the clock. Raises Stopped."""
+        """Read what people have said and how regions' parts ended, and the clock. Raises Stopped."""
         answer = yield from ask_once(
             self._context, READ_ORDERS, {"rollout_id": self._order["id"]}, self._pace.attempt_s
         )
         self._orders = answer.get("orders", self._orders)
+        self._results = answer.get("results", self._results)
         for name, verb in (("abort", "aborted"), ("reject", "rejected")):
             if name in self._orders:
                 raise Stopped(Event.STOPPED, verb)
@@ -251,7 +264,7 @@ class RolloutRun:
     ) -> Generator[Any, Any, dict[str, str | None]]:
         """Close the rollout in every region at once; what went wrong in each, or None."""
         until = self._context.current_utc_datetime + timedelta(seconds=self._pace.rollback_s)
-        tasks = []
+        waits: dict[str, Waits] = {}
         for region, stable in stables.items():
             order = {
                 **self._common(region),
@@ -259,21 +272,24 @@ class RolloutRun:
                 "reason": reason[:500],
                 "change_id": f"{self._id(region)}/closed",
             }
-            tasks.append(self._step_task(CLOSE_ROLLOUT, order, until))
-        notes = [self._step_task(NOTE_TRANSITION, noting, until)] if noting else []
-        answers = yield self._context.task_all([*tasks, *notes])
-        faults = (fault_of(answer) for answer in answers)
-        return {region: fault["detail"] if fault else None for region, fault in zip(stables, faults, strict=False)}
+            waits[region] = wait_until(self._context, CLOSE_ROLLOUT, order, self._pace, until)
+        if noting:
+            waits[NOTE_TRANSITION] = wait_until(self._context, NOTE_TRANSITION, noting, self._pace, until)
+        beside = SideBySide(waits)
+        while beside.tasks:
+            yield from self._wait_beside(beside.tasks)
+            beside.go_on()
+        faults = {region: fault_of(beside.answers[region]) for region in stables}
+        return {region: fault["detail"] if fault else None for region, fault in faults.items()}
 
-    def _finish(self, phase: Phase, target: Mapping[str, Any] | None) -> Waiting:
+    def _finish(self, phase: Phase, target: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Waiting:
         """Let the next rollout begin, and on success let this be the desired state. It has to be written."""
-        first = self._opened.get(self._regions[0])
         order = {
             "rollout_id": self._order["id"],
             "model": self._order["model"],
             "phase": phase.value,
             "target": target,
-            "before": first.stable if first else None,
+            "before": before,
         }
         until = self._context.current_utc_datetime + FOR_EVER
         yield from ask_until(self._context, FINISH_ROLLOUT, order, self._pace, until)
@@ -299,10 +315,6 @@ class RolloutRun:
             "notice": notice,
         }
 
-    def _step_task(self, activity: str, order: Mapping[str, Any], until: datetime) -> Any:
-        given = {"activity": activity, "order": order, "pace": self._order["pace"], "until": text_of(until)}
-        return self._context.call_sub_orchestrator(PERSISTENT_STEP, given)
-
     def _common(self, region: str) -> dict[str, Any]:
         return {"rollout_id": self._order["id"], "region": region, "model": self._order["model"]}
 
@@ -315,6 +327,25 @@ class RolloutRun:
         return f"{self._order['id']}-{region}"
 
     @property
+    def _served_before(self) -> Mapping[str, Any] | None:
+        """What every region served before; None where they didn't all serve the same, or weren't all opened."""
+        stables = [self._opened[region].stable for region in self._regions if region in self._opened]
+        is_known = len(stables) == len(self._regions) and all(stable == stables[0] for stable in stables)
+        return stables[0] if is_known else None
+
+    @property
     def _is_late(self) -> bool:
         is_late: bool = self._context.current_utc_datetime >= self._deadline
         return is_late
+
+
+def _find_stop(region: str, result: Any) -> Stopped | None:
+    """Why a region did not come to its end, or None."""
+    if not isinstance(result, Mapping):
+        return Stopped(Event.FAILED, f"{region}: failed by a fault of ours; the log says which")
+    fault = fault_of(result)
+    if fault is not None:
+        return Stopped(Event.FAILED, f"{region}: {fault['detail']}")
+    if result.get("outcome", PROMOTED) != PROMOTED:
+        return Stopped(Event.FAILED, f"{region}: {result['reason']}")
+    return None

@@ -161,6 +161,41 @@ async def test_success_is_the_desired_state_once_and_lets_the_next_rollout_begin
     assert (await start(desk)).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("phase", "before", "desired"),
+    [
+        ("Failed", {"version": "1.0.0", "policy": "standard/1"}, {"version": "1.0.0", "policy": "standard/1"}),
+        ("Failed", None, None),
+        ("RolledBack", {"version": "1.0.0", "policy": "standard/1"}, None),
+    ],
+)
+async def test_rollback_that_could_not_finish_leaves_the_way_back_to_the_reconciler(
+    desk: Desk, phase: str, before: object, desired: object
+) -> None:
+    rollout, room = read(await start(desk)), desk.service.control
+    assert room is not None
+    order = {"rollout_id": rollout["id"], "model": "deal-fraud", "phase": phase, "target": None, "before": before}
+    for _ in range(2):
+        await room.finish_rollout(order)
+    found = await room.log.desired("deal-fraud")
+    assert (found["target"] if found else None) == desired
+    assert found is None or found["generation"] == 1
+
+
+async def test_rollback_that_could_not_finish_changes_nothing_that_was_desired_before(desk: Desk) -> None:
+    room = desk.service.control
+    assert room is not None
+    standing = {"version": "0.9.0", "policy": "standard/1"}
+    await room.log.desire("deal-fraud", standing, "r-1")
+    rollout = read(await start(desk))
+    before = {"version": "1.0.0", "policy": "standard/1"}
+    order = {"rollout_id": rollout["id"], "model": "deal-fraud", "phase": "Failed", "target": None, "before": before}
+    await room.finish_rollout(order)
+    found = await room.log.desired("deal-fraud")
+    assert found is not None
+    assert (found["target"], found["generation"]) == (standing, 1)
+
+
 async def test_undo_asks_every_region_aborts_the_rollout_and_says_who_could_not_be_reached(desk: Desk) -> None:
     rollout = read(await start(desk))
     body = {"leave": "1.1.0", "reason": "bad"}
