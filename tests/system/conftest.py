@@ -37,13 +37,11 @@ class Answer:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class RunningSystem:
-    """A system that was started, and the process that a newcomer would stop with Ctrl-C."""
+@dataclass(slots=True)
+class Reachable:
+    """Regions that are called by their public API."""
 
     plan: Plan
-    process: subprocess.Popen[str]
-    output: Path
 
     def request(
         self, region: str, method: str, path: str, *, role: str | None = None, body: object = None, **headers: str
@@ -62,6 +60,14 @@ class RunningSystem:
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
             connection.close()
+
+
+@dataclass(slots=True)
+class RunningSystem(Reachable):
+    """A system that was started, and the process that a newcomer would stop with Ctrl-C."""
+
+    process: subprocess.Popen[str]
+    output: Path
 
     def processes(self) -> list[psutil.Process]:
         """The starter and everything below it."""
@@ -112,7 +118,7 @@ def wait_until_ready(system: RunningSystem) -> None:
     wait_until(is_ready, START_SECONDS, "the system is ready")
 
 
-def take_back(system: RunningSystem, version: str = "1.1.0") -> None:
+def take_back(system: Reachable, version: str = "1.1.0") -> None:
     """Take every region back from a version, over the public API, and let it be rolled out again."""
 
     def ask(verb: str, body: object) -> Answer:
@@ -125,7 +131,7 @@ def take_back(system: RunningSystem, version: str = "1.1.0") -> None:
     assert lifted.status == 200, lifted.body
 
 
-def served(system: RunningSystem, region: str) -> str:
+def served(system: Reachable, region: str) -> str:
     """The version that a region's release calls stable."""
     release = system.request(region, "GET", f"/api/v1/releases/{MODEL}", role="operator")
     return str(release.json()["stable"]["version"])
