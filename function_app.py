@@ -43,6 +43,7 @@ from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
+from triggers.lake import lake_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
@@ -163,6 +164,7 @@ def build_app(edge: Edge, settings: Settings) -> func.FunctionApp:
     app.register_functions(reference_blueprint(edge))
     app.register_functions(scoring_blueprint(edge))
     app.register_functions(decisions_blueprint(edge))
+    app.register_functions(lake_blueprint(edge))
     app.register_functions(models_blueprint(edge))
     app.register_functions(releases_blueprint(edge))
     app.register_functions(open_inference_blueprint(edge))

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 from adapters.azure_storage import StorageService
 from adapters.blobs_rest import BlobLimits, Container
-from flows.ports import LakeFile
+from flows.ports import LakeFile, LakePage, Span
 
 CONTAINER = "lake"
 READ_BYTES = 4 * 2**20
@@ -35,6 +35,12 @@ class BlobsLake:
                 return
             start += len(piece)
 
+    async def read_span(self, name: str, start: int, size: int) -> Span | None:
+        """At most `size` bytes from a byte on, none past the end; None where there is no such file. Raises
+        StorageFailed."""
+        found = await self._container.read_span(name, start, size)
+        return None if found is None else Span(*found)
+
     async def create(self, name: str, content: bytes) -> bool:
         """Write a file; False where one stands already, perhaps from a try of this very call. Raises StorageFailed."""
         return await self._container.create(name, content)
@@ -52,3 +58,8 @@ class BlobsLake:
         """Every file whose name starts so, in order of names. Raises StorageFailed."""
         async for name, size in self._container.list(prefix):
             yield LakeFile(name, size)
+
+    async def list_page(self, prefix: str, after: str, most: int) -> LakePage:
+        """The same, a page at a time. Raises ValueError where no page begins at `after`, or StorageFailed."""
+        listed = await self._container.list_page(prefix, after, most)
+        return LakePage([LakeFile(name, size) for name, size in listed.blobs], listed.marker)

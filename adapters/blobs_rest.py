@@ -19,15 +19,18 @@ from urllib.parse import quote, unquote
 from xml.sax.saxutils import unescape
 
 from adapters.azure_storage import Answer, StorageService, Unanswered
-from flows.errors import StorageFailed
+from flows.errors import Archived, StorageFailed
 
 VERSION = {"x-ms-version": "2021-12-02"}
 CREATE_ONLY = {"If-None-Match": "*"}
 ALREADY_THERE = frozenset({409, 412})
+OFFLINE = (b"BlobArchived", b"BlobBeingRehydrated")
 FIRST_PAUSE_S = 0.05
+MOST_LISTED = 5_000
 
 _BLOB = re.compile(r"<Blob>.*?<Name>([^<]*)</Name>.*?<Content-Length>(\d+)</Content-Length>.*?</Blob>", re.DOTALL)
 _MARKER = re.compile(r"<NextMarker>([^<]+)</NextMarker>")
+_TOTAL = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,17 @@ class BlobLimits:
     attempt_s: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of names and sizes, in order of names; `marker` asks for the next, empty at the end."""
+
+    blobs: Sequence[tuple[str, int]]
+    marker: str
+
+
 class Container:
-    """One container. Names are paths with slashes; every call raises StorageFailed."""
+    """One container. Names are paths with slashes; every call raises StorageFailed, every read of a blob in an offline
+    tier Archived."""
 
     def __init__(self, blobs: StorageService, name: str, limits: BlobLimits | None = None) -> None:
         self._blobs = blobs
@@ -49,10 +61,21 @@ class Container:
     async def read(self, name: str, start: int = 0, size: int | None = None) -> bytes | None:
         """The blob, or `size` bytes of it from `start` on; None where there is none, b"" past its end."""
         span = {} if start == 0 and size is None else {"x-ms-range": _span(start, size)}
-        answer = await self._ask("GET", self._path(name), span)
+        answer = await self._get(name, span)
         if answer.status == 404:
             return None
         return b"" if answer.status == 416 else _checked(answer).body
+
+    async def read_span(self, name: str, start: int, size: int) -> tuple[bytes, int] | None:
+        """`size` bytes of the blob from `start` on, and how many it has; None where there is none."""
+        answer = await self._get(name, {"x-ms-range": _span(start, size)})
+        if answer.status == 404:
+            return None
+        if answer.status == 416:
+            head = _checked(await self._ask("HEAD", self._path(name), {}))
+            return b"", int(head.headers["Content-Length"])
+        total = _TOTAL.fullmatch(_checked(answer).headers.get("Content-Range", ""))
+        return answer.body, int(total[1]) if total else start + len(answer.body)
 
     async def create(self, name: str, content: bytes, content_type: str = "application/octet-stream") -> bool:
         """Create the blob; False where one stands already."""
@@ -82,17 +105,32 @@ class Container:
         """Name and size of every blob whose name starts so, in order of names; nothing where there is no container."""
         marker = ""
         while True:
-            query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}{marker}"
-            answer = await self._ask("GET", f"/{self._name}?{query}", {})
-            if answer.status == 404:
+            listed = await self.list_page(prefix, marker)
+            for blob in listed.blobs:
+                yield blob
+            marker = listed.marker
+            if not marker:
                 return
-            text = _checked(answer).body.decode()
-            for name, size in _BLOB.findall(text):
-                yield unquote(unescape(name)), int(size)
-            following = _MARKER.search(text)
-            if following is None:
-                return
-            marker = f"&marker={quote(following[1], safe='')}"
+
+    async def list_page(self, prefix: str, marker: str = "", most: int = MOST_LISTED) -> Listed:
+        """The next page of that list. Raises ValueError for a marker that the service doesn't know."""
+        following = f"&maxresults={most}" + (f"&marker={quote(marker, safe='')}" if marker else "")
+        query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}{following}"
+        answer = await self._ask("GET", f"/{self._name}?{query}", {})
+        if answer.status == 404:
+            return Listed([], "")
+        if marker and answer.status == 400:
+            raise ValueError("no page begins there")
+        text = _checked(answer).body.decode()
+        blobs = [(unquote(unescape(name)), int(size)) for name, size in _BLOB.findall(text)]
+        found = _MARKER.search(text)
+        return Listed(blobs, unescape(found[1]) if found else "")
+
+    async def _get(self, name: str, span: Mapping[str, str]) -> Answer:
+        answer = await self._ask("GET", self._path(name), span)
+        if answer.status == 409 and any(code in answer.body for code in OFFLINE):
+            raise Archived(f"{self._name}/{name}")
+        return answer
 
     async def _put(self, name: str, content: bytes, content_type: str, condition: Mapping[str, str]) -> bool:
         headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": content_type, **condition}

@@ -32,6 +32,7 @@ from flows.ports import (
     Rows,
 )
 from flows.read_decision import ReadDecision
+from flows.read_lake import ReadLake
 from flows.read_metrics import ReadMetrics
 from flows.reconcile import Reconcile
 from flows.record_label import RecordLabel
@@ -123,6 +124,7 @@ def build_service(
         score_golden=ScoreGolden(models, policies, decide, clock),
         undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
         versions=versions,
+        read_lake=ReadLake(lake, write, clock),
         activate_snapshot=ActivateSnapshot(active, lake, models, references, write, clock),
         control=room,
     )

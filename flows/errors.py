@@ -154,6 +154,26 @@ class NothingToReturnTo(VouchError):
     """A version can't be withdrawn because nothing else could be served."""
 
 
+class Archived(VouchError):
+    """A file of the lake that lies in an offline tier; `path` is its container and name."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} lies in the archive tier")
+        self.path = path
+
+
+class SpanNotThere(VouchError):
+    """A range that begins after the end of a file of `total` bytes."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(f"it has {total} bytes")
+        self.total = total
+
+
+class StorageUnavailable(VouchError):
+    """The region's storage did not answer or refused, for something that can be asked for again."""
+
+
 class LedgerUnavailable(VouchError):
     """The record could not be written within its deadline; whether it was is unknown."""
 

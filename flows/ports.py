@@ -152,8 +152,25 @@ class LakeFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class LakePage:
+    """A page of a list; `next` is what the following one is asked for with, empty at the end."""
+
+    files: Sequence[LakeFile]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some bytes of a file, which has `total` of them."""
+
+    content: bytes
+    total: int
+
+
 class Lake(Protocol):
-    """The region's lake: files that are written once. Names are paths, as `docs/audit-trail.md` lays them out."""
+    """The region's lake: files that are written once. Names are paths, as `docs/audit-trail.md` lays them out. A file
+    that lies in an offline tier raises Archived where it is read."""
 
     async def read(self, name: str) -> bytes | None:
         """The file, or None where there is none. Raises StorageFailed."""
@@ -167,8 +184,16 @@ class Lake(Protocol):
     async def create_from(self, name: str, parts: AsyncIterator[bytes]) -> bool:
         """Write a file part by part, each at most 100 MiB; False as above. Raises StorageFailed."""
 
+    async def read_span(self, name: str, start: int, size: int) -> Span | None:
+        """At most `size` bytes from a byte on, none past the end; None where there is no such file. Raises
+        StorageFailed."""
+
     def list(self, prefix: str) -> AsyncIterator[LakeFile]:
         """Every file whose name starts so, in order of names. Raises StorageFailed."""
+
+    async def list_page(self, prefix: str, after: str, most: int) -> LakePage:
+        """The same, a page of at most `most` (up to 5,000) at a time. `after` is `next` of the page before, empty for
+        the first. Raises ValueError for what is none, or StorageFailed."""
 
 
 class Models(Protocol):

@@ -15,6 +15,7 @@ from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
 from flows.read_decision import ReadDecision
+from flows.read_lake import ReadLake
 from flows.read_metrics import ReadMetrics
 from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
@@ -47,6 +48,7 @@ class Service:
     score_golden: ScoreGolden
     undo_version: UndoVersion
     versions: BringVersion
+    read_lake: ReadLake
     activate_snapshot: ActivateSnapshot
     control: ControlRoom | None
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)

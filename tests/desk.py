@@ -43,6 +43,7 @@ from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
+from triggers.lake import lake_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
@@ -232,8 +233,8 @@ def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str],
     app.register_functions(durable_blueprint(edge, steering_answers(room, engine)))
     for blueprint in (
         registry_blueprint, versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint,
-        releases_blueprint, reference_blueprint, open_inference_blueprint, health_blueprint, page_blueprint,
-        unmatched_blueprint,
+        lake_blueprint, releases_blueprint, reference_blueprint, open_inference_blueprint, health_blueprint,
+        page_blueprint, unmatched_blueprint,
     ):  # fmt: skip
         app.register_functions(blueprint(edge))
     return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
-from flows.ports import Kept, LakeFile, Reservation, Row
+from flows.ports import Kept, LakeFile, LakePage, Reservation, Row, Span
 from scoring.faults import Fault
 from scoring.features import EncodedRow, Feature, Key, Kind, LookedUp, Source
 from scoring.lookups import NOTHING, Lookups, Tables
@@ -222,6 +222,14 @@ class MemoryLake:
         for name, content in sorted(self.files.items()):
             if name.startswith(prefix):
                 yield LakeFile(name, len(content))
+
+    async def read_span(self, name: str, start: int, size: int) -> Span | None:
+        content = await self.read(name)
+        return None if content is None else Span(content[start : start + size], len(content))
+
+    async def list_page(self, prefix: str, after: str, most: int) -> LakePage:
+        found = [file async for file in self.list(prefix) if file.name > after]
+        return LakePage(found[:most], found[most - 1].name if len(found) > most else "")
 
     def _fail(self) -> None:
         if self.failure is not None:

@@ -21,7 +21,7 @@ from audit.personal import Unreadable, unwrap_key, wrap_key
 from audit.records import Record
 from audit.windows import Window, window_of
 from flows.errors import LaneClosed
-from flows.ports import LakeFile
+from flows.ports import LakeFile, LakePage, Span
 from flows.trail_ports import RegisteredLane, VaultFailed, WrappedByVault
 
 STREAM_BYTES = 4 * 2**20
@@ -91,6 +91,14 @@ class MemoryLake:
             found = sorted(name for name in self.files if name.startswith(prefix))
         for name in found:
             yield LakeFile(name, len(self.files[name]))
+
+    async def read_span(self, name: str, start: int, size: int) -> Span | None:
+        content = await self.read(name)
+        return None if content is None else Span(content[start : start + size], len(content))
+
+    async def list_page(self, prefix: str, after: str, most: int) -> LakePage:
+        found = [file async for file in self.list(prefix) if file.name > after]
+        return LakePage(found[:most], found[most - 1].name if len(found) > most else "")
 
 
 @dataclass

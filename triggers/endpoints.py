@@ -44,6 +44,11 @@ class Endpoint:
     status: int = 200
     mimetype: str = "application/json"
 
+    @property
+    def path(self) -> str:
+        """The route as people and OpenAPI write it: a catch-all is a parameter like any other."""
+        return f"/{self.route.strip('/').replace('{*', '{')}"
+
 
 def _roles(*names: str) -> frozenset[str]:
     return frozenset(names)
@@ -232,6 +237,17 @@ LIST_REFERENCE = Endpoint(
     _roles("auditor", "deliverer", "operator"), response=schemas.ReferenceList,
     problems=(*AUTHENTICATED, "ledger-unavailable"),
 )  # fmt: skip
+LIST_LAKE = Endpoint(
+    "lake_list", ("GET",), "api/v1/lake", "List the files of the region's lake",
+    _roles("auditor"), response=schemas.LakeFiles,
+    problems=(*AUTHENTICATED, "invalid-parameter", "storage-unavailable"),
+)  # fmt: skip
+READ_LAKE = Endpoint(
+    "lake_read", ("GET",), "api/v1/lake/{*file}", "Read a file of the region's lake, or a range of it",
+    _roles("auditor"),
+    problems=(*AUTHENTICATED, *RECORDING, "invalid-parameter", "not-found", "archived", "range-not-satisfiable",
+              "storage-unavailable"),
+)  # fmt: skip
 OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
 LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
 READY = Endpoint(
@@ -298,6 +314,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
     READ_FLEET,
     ACTIVATE, LIST_REFERENCE,
+    LIST_LAKE, READ_LAKE,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
     UNMATCHED,
@@ -312,9 +329,12 @@ def allowed_methods(path: str) -> list[str]:
 
 
 def _literal_length(endpoint: Endpoint) -> int:
-    return len(re.sub(r"\{\w+\}", "", endpoint.route))
+    return len(re.sub(r"\{\*?\w+\}", "", endpoint.route))
 
 
 def _pattern(endpoint: Endpoint) -> re.Pattern[str]:
-    literals = re.split(r"\{\w+\}", endpoint.route.strip("/"))
-    return re.compile("[^/:]+".join(map(re.escape, literals)), re.IGNORECASE)
+    route, rest = endpoint.route.strip("/"), ""
+    if "{*" in route:
+        route, rest = route.partition("{*")[0], "[^:]+"
+    literals = re.split(r"\{\w+\}", route)
+    return re.compile("[^/:]+".join(map(re.escape, literals)) + rest, re.IGNORECASE)

@@ -15,7 +15,17 @@ import msgspec
 from flows.service import Service
 from scoring.features import Feature, Kind
 from triggers import schemas
-from triggers.endpoints import CHANGE_RELEASE, DOWNLOAD, ENDPOINTS, SCORE, SCORE_BATCH, UNMATCHED, Endpoint
+from triggers.endpoints import (
+    CHANGE_RELEASE,
+    DOWNLOAD,
+    ENDPOINTS,
+    LIST_LAKE,
+    READ_LAKE,
+    SCORE,
+    SCORE_BATCH,
+    UNMATCHED,
+    Endpoint,
+)
 from triggers.problems import KINDS
 from triggers.problems import Kind as ProblemKind
 
@@ -23,6 +33,7 @@ TITLE = "Vouch"
 REF = "#/components/schemas/{name}"
 PROBLEMS_BY_SLUG: Mapping[str, ProblemKind] = {kind.slug: kind for kind in KINDS.values()}
 ALWAYS = ("internal-error",)
+_BINARY = {DOWNLOAD: "application/x-tar", READ_LAKE: "application/octet-stream"}
 
 _PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "deals": (
@@ -38,6 +49,17 @@ _PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "release": (
         {"name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
          "description": "The ETag of the release that is to be changed."},
+    ),
+    "files": (
+        {"name": "prefix", "in": "query", "schema": {"type": "string", "pattern": "^(audit|reference)/"},
+         "description": "What names begin with."},
+        {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before."},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 5000},
+         "description": "The most files of a page."},
+    ),
+    "file": (
+        {"name": "Range", "in": "header", "schema": {"type": "string", "pattern": "^bytes=[0-9]{1,15}-[0-9]{0,15}$"},
+         "description": "At most 8 MiB are answered at once; a larger file is refused without it."},
     ),
 }  # fmt: skip
 
@@ -76,6 +98,7 @@ def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
         "version": version,
         "decision_id": identifier,
         "rollout_id": identifier,
+        "file": {"type": "string", "pattern": "^(audit|reference)/[A-Za-z0-9._=/-]+$"},
         "dataset": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
     }
 
@@ -84,7 +107,7 @@ def _paths(path_schemas: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
         if endpoint is not UNMATCHED:
-            operations = paths.setdefault(f"/{endpoint.route.strip('/')}", {})
+            operations = paths.setdefault(endpoint.path, {})
             operations.update(
                 {method.lower(): _operation(endpoint, method, path_schemas) for method in endpoint.methods}
             )
@@ -95,7 +118,7 @@ def _operation(endpoint: Endpoint, method: str, path_schemas: Mapping[str, Any])
     operation: dict[str, Any] = {
         "operationId": endpoint.name if method == endpoint.methods[0] else f"{endpoint.name}_{method.lower()}",
         "summary": endpoint.summary,
-        "parameters": [*_path_parameters(endpoint.route, path_schemas), *_other_parameters(endpoint)],
+        "parameters": [*_path_parameters(endpoint.path, path_schemas), *_other_parameters(endpoint)],
         "responses": _responses(endpoint, method),
     }
     if endpoint.roles is not None:
@@ -112,9 +135,8 @@ def _path_parameters(route: str, schemas_by_name: Mapping[str, Any]) -> list[dic
 
 
 def _other_parameters(endpoint: Endpoint) -> Sequence[Mapping[str, Any]]:
-    if endpoint is CHANGE_RELEASE:
-        return _PARAMETERS["release"]
-    return _PARAMETERS["deals"] if endpoint in {SCORE, SCORE_BATCH} else ()
+    kinds = {CHANGE_RELEASE: "release", SCORE: "deals", SCORE_BATCH: "deals", LIST_LAKE: "files", READ_LAKE: "file"}
+    return _PARAMETERS[kinds[endpoint]] if endpoint in kinds else ()
 
 
 def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
@@ -122,6 +144,8 @@ def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
     if method != "HEAD":
         success["content"] = _success_content(endpoint)
     responses = {str(endpoint.status): success}
+    if endpoint is READ_LAKE:
+        responses["206"] = {**success, "description": "The range, or the beginning of it."}
     for status, kinds in sorted(_by_status(PROBLEMS_BY_SLUG[slug] for slug in (*endpoint.problems, *ALWAYS)).items()):
         responses[str(status)] = {"description": "; ".join(kind.title for kind in kinds) + "."}
         if method != "HEAD":
@@ -132,8 +156,8 @@ def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
 def _success_content(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.name == "page":
         return {"text/html": {"schema": {"type": "string"}}}
-    if endpoint is DOWNLOAD:
-        return {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
+    if endpoint in _BINARY:
+        return {_BINARY[endpoint]: {"schema": {"type": "string", "format": "binary"}}}
     if endpoint.response is None:
         return {"application/json": {"schema": {"type": "object"}}}
     return _content("application/json", endpoint.response)

@@ -166,6 +166,26 @@ KINDS: Mapping[type[VouchError], Kind] = {
     errors.NothingToReturnTo: Kind(
         409, "nothing-to-return-to", "No other version can be served", "{error}. Release another version first."
     ),
+    errors.Archived: Kind(
+        409,
+        "archived",
+        "It lies in an offline tier",
+        "{error}. Rehydrate it there (set its tier to Hot or Cool; that takes up to 15 hours), then ask again.",
+    ),
+    errors.SpanNotThere: Kind(
+        416,
+        "range-not-satisfiable",
+        "The range begins after the end of the file",
+        "Ask for less: {error}.",
+        lambda error: {"Content-Range": f"bytes */{error.total}"},
+    ),
+    errors.StorageUnavailable: Kind(
+        503,
+        "storage-unavailable",
+        "The region's storage did not answer",
+        "Nothing is lost. Repeat the request after Retry-After seconds; what it had begun goes on where it stopped.",
+        _retry_after,
+    ),
     errors.LedgerUnavailable: Kind(
         503,
         "ledger-unavailable",

@@ -339,6 +339,18 @@ class Said(Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
+class LakeEntry(Struct):
+    name: str
+    size: int
+
+
+class LakeFiles(Struct):
+    """In order of names; `next` asks for the page that follows, as `after`; null at the end."""
+
+    files: list[LakeEntry]
+    next: str | None
+
+
 class Fleet(Struct):
     """What every region is to serve, and what the reconciler last found there."""
 

@@ -19,8 +19,7 @@ def endpoint_rows() -> list[str]:
             continue
         roles = "open" if endpoint.roles is None else ", ".join(sorted(endpoint.roles))
         shown = "every role" if endpoint.roles == frozenset(ROLES) else roles
-        path = f"/{endpoint.route.strip('/')}"
-        rows.append(f"| `{', '.join(endpoint.methods)} {path}` | {shown} | {endpoint.summary} |")
+        rows.append(f"| `{', '.join(endpoint.methods)} {endpoint.path}` | {shown} | {endpoint.summary} |")
     return rows
 
 

@@ -103,6 +103,8 @@ TABLE = {
     "fleet_read": {"operator", "approver", "auditor"},
     "reference_activate": {"deliverer", "operator"},
     "reference_list": {"auditor", "deliverer", "operator"},
+    "lake_list": {"auditor"},
+    "lake_read": {"auditor"},
     "openapi": None,
     "health_live": None,
     "health_ready": None,
@@ -126,6 +128,7 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
     values |= {"rollout_id": ROLLOUT, "dataset": DATASET}
     put(desk.lake, snapshot_of())
+    values["file"] = next(iter(desk.lake.files))
     if endpoint is PULL_POLICY:
         policy = json.dumps(BODIES["policies_publish"]).encode()
         await desk.registry.write("policies", "deal-fraud", "1.0.0", {"policy.json": policy}, "")
@@ -134,7 +137,7 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     await desk.rows.insert("rollouts", ROLLOUT, ORDER)
     await desk.rows.insert(ROLLOUT, "shown-rollout", WAITING)
     await desk.rows.insert("desired", "deal-fraud", {"model": "deal-fraud", "generation": 1, "target": TARGET})
-    path = f"/{endpoint.route.strip('/').format(**values)}"
+    path = endpoint.path.format(**values)
     path += "?since=2026-11-23T21:00:00Z" if endpoint.name == "release_metrics" else ""
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
     if endpoint is PUBLISH:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import pytest
 
 from adapters.azure_storage import AzureStorage, connect_by_string
 from adapters.blobs_lake import READ_BYTES, BlobsLake
-from adapters.blobs_rest import BlobLimits
-from flows.errors import StorageFailed
+from adapters.blobs_rest import VERSION, BlobLimits
+from flows.errors import Archived, StorageFailed
+from flows.ports import Span
 
 NAME = "audit/decisions/v1/region=westeurope/year=2026/month=11/day=23/hour=21/20261123T210000Z-9f3a.jsonl.gz"
 
@@ -103,3 +105,40 @@ async def test_storage_that_does_not_answer_fails_at_the_deadline() -> None:
     with pytest.raises(StorageFailed, match="did not answer"):
         await lake.read(NAME)
     await connected.close()
+
+
+async def test_span_of_a_file_says_how_much_there_is(lake: BlobsLake) -> None:
+    await lake.create(NAME, bytes(range(100)))
+    assert await lake.read_span(NAME, 10, 5) == Span(bytes(range(10, 15)), 100)
+    assert await lake.read_span(NAME, 90, 50) == Span(bytes(range(90, 100)), 100)
+    assert await lake.read_span(NAME, 100, 5) == Span(b"", 100)
+    assert await lake.read_span("audit/none", 0, 5) is None
+    await lake.create("audit/empty", b"")
+    assert await lake.read_span("audit/empty", 0, 5) == Span(b"", 0)
+
+
+async def test_list_goes_on_where_a_page_ended(lake: BlobsLake) -> None:
+    for number in range(5):
+        await lake.create(f"audit/{number}", b"x")
+    found, after = [], ""
+    while True:
+        page = await lake.list_page("audit/", after, 2)
+        found.append([file.name for file in page.files])
+        after = page.next
+        if not after:
+            break
+    assert found == [["audit/0", "audit/1"], ["audit/2", "audit/3"], ["audit/4"]]
+
+
+async def test_file_in_an_offline_tier_says_where_it_lies(lake: BlobsLake, storage: AzureStorage) -> None:
+    await lake.create(NAME, b"content")
+    path = f"/lake/{quote(NAME)}?comp=tier"
+    answer = await storage.blobs.request("PUT", path, {**VERSION, "x-ms-access-tier": "Archive"}, timeout_s=10)
+    assert answer.status in {200, 202}
+    with pytest.raises(Archived, match=f"lake/{NAME} lies in the archive tier"):
+        await lake.read(NAME)
+    with pytest.raises(Archived):
+        await lake.read_span(NAME, 0, 5)
+    with pytest.raises(Archived):
+        [piece async for piece in lake.stream(NAME)]
+    assert [file.size async for file in lake.list("audit/")] == [7]
