@@ -101,8 +101,9 @@ class Draft:
     tree: Tree
     sequence: int
 
-    def checkpoint(self, origin: str) -> Checkpoint:
-        return Checkpoint(origin, self.tree.size, self.tree.root)
+    def checkpoint(self, origin: str, committed_at: str) -> Checkpoint:
+        """What is to be signed; the time is signed with it."""
+        return Checkpoint(origin, self.tree.size, self.tree.root, committed_line(committed_at))
 
     def sign(self, note: str, committed_at: str) -> ChainEntry:
         """The entry, with the checkpoint as a signed note."""
@@ -119,6 +120,11 @@ class Draft:
             checkpoint=note,
             committed_at=committed_at,
         )
+
+
+def committed_line(committed_at: str) -> tuple[str, ...]:
+    """The extension lines of a checkpoint that was committed at a time."""
+    return (f"committed_at {committed_at}",)
 
 
 def draft_entry(last: ChainEntry | None, name: str, content: bytes, manifest: Manifest) -> Draft:

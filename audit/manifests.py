@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from audit.canonical import canonical_json
 from audit.layout import PERFORMANCE
-from audit.segments import FileEntry
+from audit.segments import Count, FileEntry
 from audit.times import format_second
-from audit.windows import Window, parse_window
+from audit.windows import DAY_S, Window, parse_window
 
 FORMAT = "vouch.manifest.v1"
 
@@ -29,8 +29,8 @@ class LaneEntry:
     """What a lane's head says: its records, by type."""
 
     lane: str
-    records: int
-    types: Mapping[str, int]
+    records: Count
+    types: Mapping[str, Count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class Counts:
     """The same records, counted four times: rows read from the ledger, by the lanes' heads, by their minutes, and
     lines written."""
 
-    rows: int = 0
-    heads: int = 0
-    minutes: int = 0
-    lines: int = 0
+    rows: Count = 0
+    heads: Count = 0
+    minutes: Count = 0
+    lines: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,14 @@ class _WindowForm(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     start: str
     end: str
-    seconds: int
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=DAY_S)]
 
 
 class _Form(msgspec.Struct, forbid_unknown_fields=True):
     format: str
     kind: str
     region: str
-    correction: int
+    correction: Annotated[int, msgspec.Meta(ge=0)]
     window: _WindowForm
     lanes: list[LaneEntry]
     files: list[FileEntry]
@@ -124,7 +124,7 @@ def read_manifest(content: bytes) -> Manifest:
             differences=form.differences,
         )
         is_exact = manifest.to_bytes() == content
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, OverflowError) as error:
         raise InvalidManifest(f"it is no manifest: {error}") from None
     if not is_exact:
         raise InvalidManifest("it is no manifest in canonical form")

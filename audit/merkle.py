@@ -21,6 +21,11 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
 
+def leaf_hashes(lines: Iterable[bytes]) -> list[bytes]:
+    """Of many at once."""
+    return [sha256(b"\x00" + line).digest() for line in lines]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
@@ -47,6 +52,11 @@ class Tree:
             size >>= 1
         self._frontier.append(grown)
         self.size += 1
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaves by their hashes."""
+        for leaf in leaves:
+            self.append(leaf)
 
     @property
     def root(self) -> bytes:

@@ -3,6 +3,7 @@
     vouch/westeurope                                     the origin
     24                                                   the tree's size
     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=         its root, base64
+    committed_at 2026-11-23T22:05:04.123Z                extension lines, which are signed with it
 
     — vouch/westeurope <base64(key id || signature)>
 
@@ -16,6 +17,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -27,6 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
     load_pem_public_key,
 )
+
+from audit.merkle import HASH_BYTES
 
 ECDSA_TYPE = b"\x02"
 KEY_ID_BYTES = 4
@@ -44,16 +48,19 @@ class InvalidNote(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The head of a log: its origin, how many leaves it has and their root (32 bytes)."""
+    """The head of a log: its origin, how many leaves it has and their root (32 bytes), and what lines are signed with
+    them."""
 
     origin: str
     size: int
     root: bytes
+    extensions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The note's text, which is what is signed."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        lines = (self.origin, str(self.size), base64.b64encode(self.root).decode(), *self.extensions)
+        return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def read_verifier_key(text: str, name: str = "") -> VerifierKey:
     """A key from its C2SP line, or from PEM, which has no name, so that `name` gives it. Raises InvalidNote."""
     text = text.strip()
     if text.startswith("-----BEGIN"):
-        return VerifierKey(_checked_name(name), _spki_of_pem(text))
+        return VerifierKey(_checked_name(name), read_spki(text))
     given_name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
     material = _decode(encoded, "the verifier key")
@@ -95,6 +102,22 @@ def read_verifier_key(text: str, name: str = "") -> VerifierKey:
     if key.key_id.hex() != key_id:
         raise InvalidNote("the verifier key's id is not that of its key")
     return key
+
+
+def read_spki(pem: str) -> bytes:
+    """The DER (SPKI) of a public key in PEM. Raises InvalidNote."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise InvalidNote("it holds no public key in PEM") from None
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    _load_public(spki)
+    return spki
+
+
+def signers_of(note: str) -> list[str]:
+    """Who says to have signed a note, as `<name>+<key id>`, believed or not. Raises InvalidNote."""
+    return [f"{name}+{key_id.hex()}" for name, key_id, _ in _split(note)[1]]
 
 
 def sign_note(checkpoint: Checkpoint, key: VerifierKey, signature: bytes) -> str:
@@ -116,15 +139,15 @@ def open_note(note: str, keys: list[VerifierKey]) -> Checkpoint:
             raise InvalidNote(f"the signature of {name} is forged or damaged")
         signed = True
     if not signed:
-        raise InvalidNote("none of the known keys has signed it")
+        raise InvalidNote(f"none of the known keys has signed it, but {', '.join(signers_of(note))}")
     return _read_checkpoint(text)
 
 
 def _split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     text, separator, below = note.rpartition("\n\n")
-    lines = below.splitlines()
+    *lines, rest = below.split("\n")
     is_clean = len(note) <= MAX_NOTE_BYTES and not any(ord(char) < 0x20 and char != "\n" for char in note)
-    if not separator or not is_clean or not below.endswith("\n") or not 0 < len(lines) <= MAX_SIGNATURES:
+    if not separator or not is_clean or rest or not 0 < len(lines) <= MAX_SIGNATURES:
         raise InvalidNote("it is no signed note")
     return f"{text}\n", [_read_signature(line) for line in lines]
 
@@ -138,41 +161,33 @@ def _read_signature(line: str) -> tuple[str, bytes, bytes]:
 
 
 def _read_checkpoint(text: str) -> Checkpoint:
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     if len(lines) < 3 or not all(lines):
         raise InvalidNote("it is no checkpoint")
     root = _decode(lines[2], "the root")
-    if not _SIZE.fullmatch(lines[1]) or len(root) != 32:
+    if not _SIZE.fullmatch(lines[1]) or len(root) != HASH_BYTES:
         raise InvalidNote("the checkpoint has no size and root")
-    return Checkpoint(lines[0], int(lines[1]), root)
-
-
-def is_key_name(name: str) -> bool:
-    """Whether a key may have this name: something without spaces and pluses."""
-    return _NAME.fullmatch(name) is not None
+    return Checkpoint(lines[0], int(lines[1]), root, tuple(lines[3:]))
 
 
 def _checked_name(name: str) -> str:
-    if not is_key_name(name):
+    if not _NAME.fullmatch(name):
         raise InvalidNote("a key's name is empty, or holds a space or a plus")
     return name
 
 
 def _decode(text: str, what: str) -> bytes:
+    """The bytes of base64 in its one canonical form."""
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidNote(f"{what} is no base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise InvalidNote(f"{what} is no canonical base64")
+    return data
 
 
-def _spki_of_pem(text: str) -> bytes:
-    try:
-        key = load_pem_public_key(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        raise InvalidNote("the file holds no public key in PEM") from None
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
+@lru_cache(maxsize=64)
 def _load_public(spki: bytes) -> ec.EllipticCurvePublicKey:
     try:
         key = load_der_public_key(spki)

@@ -7,19 +7,24 @@ lines of pieces again. A reader believes nothing: neither that a segment ends wh
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Annotated
 
 import msgspec
 
-from audit.merkle import Tree, leaf_hash
+from audit.merkle import Tree, leaf_hash, leaf_hashes
 
 COMPRESSION_LEVEL = 4
 GZIP = 31  # window bits of zlib, 16 more for the gzip form; it writes no name and the time 0
 PART_BYTES = 4 * 2**20
 INFLATE_BYTES = 2**18
 MAX_LINE_BYTES = 2**20
+
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class DamagedSegment(ValueError):
@@ -54,6 +59,15 @@ class Facts:
         self.last = record_id
         self.tree.append(leaf_hash(line))
 
+    def add_all(self, lines: Sequence[bytes], record_ids: Sequence[str], record_types: Iterable[str]) -> None:
+        """Count lines, at least one."""
+        self.rows += len(lines)
+        for record_type, count in Counter(record_types).items():
+            self.types[record_type] = self.types.get(record_type, 0) + count
+        self.first = self.first or record_ids[0]
+        self.last = record_ids[-1]
+        self.tree.extend(leaf_hashes(lines))
+
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
@@ -62,13 +76,13 @@ class FileEntry:
     dataset: str
     name: str
     lane: str
-    rows: int
-    bytes: int
+    rows: Count
+    bytes: Count
     sha256: str
     root: str
     first: str
     last: str
-    types: dict[str, int]
+    types: dict[str, Count]
 
 
 class SegmentWriter:
@@ -124,13 +138,30 @@ class SegmentReader:
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The lines that end in the next piece of the file, without their newlines."""
-        self._sha256.update(piece)
-        self.size += len(piece)
+        for block in self.blocks(piece):
+            yield from block[:-1].split(b"\n")
+
+    def blocks(self, piece: bytes) -> Iterator[bytes]:
+        """The same lines by the hundred, each with its newline."""
+        self.pass_over(piece)
         while piece:
             if self._inflate.eof:
                 raise DamagedSegment("bytes follow its end")
-            yield from self._split(self._inflated(piece))
+            text = self._inflated(piece)
+            end = text.rfind(b"\n") + 1
+            if end:
+                yield self._rest + text[:end]
+                self._rest = text[end:]
+            else:
+                self._rest += text
+            if len(self._rest) > MAX_LINE_BYTES:
+                raise DamagedSegment(f"a line is longer than {MAX_LINE_BYTES} bytes")
             piece = self._inflate.unconsumed_tail or self._inflate.unused_data
+
+    def pass_over(self, piece: bytes) -> None:
+        """Count and hash the next piece only, as where an earlier one was damaged."""
+        self._sha256.update(piece)
+        self.size += len(piece)
 
     def finish(self) -> None:
         """To be called once, after the last piece."""
@@ -144,12 +175,6 @@ class SegmentReader:
             return self._inflate.decompress(piece, INFLATE_BYTES)
         except zlib.error as error:
             raise DamagedSegment(f"it is no sound gzip: {error}") from None
-
-    def _split(self, text: bytes) -> list[bytes]:
-        *lines, self._rest = (self._rest + text).split(b"\n")
-        if len(self._rest) > MAX_LINE_BYTES:
-            raise DamagedSegment(f"a line is longer than {MAX_LINE_BYTES} bytes")
-        return lines
 
 
 def build_entry(dataset: str, name: str, lane: str, facts: Facts, size: int, digest: str) -> FileEntry:

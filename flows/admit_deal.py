@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.lanes import fits_ledger
-from flows.encode_deal import encode_deal
 from flows.errors import ForeignDeal, InvalidDeal, RecordTooLarge, VouchError
 from flows.regions import Region, accepting_regions
 from flows.terms import Terms
@@ -65,7 +64,8 @@ def admit_deal(
         return InvalidDeal([*faults, *terms.faults])
     if isinstance(terms, VouchError):
         return InvalidDeal(faults) if faults else terms
-    row, feature_faults = encode_deal(terms.judge.model, deal.features, terms)
+    model = terms.judge.model
+    row, feature_faults = model.encode(deal.features, model.look_up(deal.features, terms.tables))
     if faults or feature_faults:
         return InvalidDeal([*faults, *feature_faults])
     if not _fits_ledger(deal):

@@ -12,6 +12,7 @@ COMMANDS = {
     "proof": "check offline that a decision was sealed",
     "publish": "put a model bundle or a policy into the registry",
     "rollout": "start, watch and steer rollouts",
+    "verify": "check a copy of the audit trail against public keys, offline",
 }
 
 

@@ -17,7 +17,12 @@ TIMEOUT_S = 120
 
 
 class Refused(Exception):
-    """What was asked was not done; the message says why, and what to do."""
+    """What was asked was not done; the message says why, and what to do. `status` is that of the answer, 0 where none
+    came."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -34,7 +39,7 @@ class Region:
     """A region's API at a base URL, called with one token."""
 
     def __init__(self, url: str, token: str) -> None:
-        if not _is_url(url):
+        if not is_url(url):
             raise Refused(f"{url} is no URL of a region. It reads like https://westeurope.example.")
         self._url = url.rstrip("/")
         self._token = token
@@ -58,18 +63,26 @@ class Region:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], needs: Collection[str] = ()
     ) -> dict[str, Any]:
         """The decoded answer to a body as it is. Raises Refused."""
+        return self._decode(self._exchange(method, path, body, headers)[0], needs)
+
+    def read(self, path: str, start: int, size: int) -> tuple[bytes, str]:
+        """`size` bytes of a file from `start` on, or what there is of them, and the answer's Content-Range, which is
+        empty where the whole file came. Raises Refused."""
+        return self._exchange("GET", path, None, {"Range": f"bytes={start}-{start + size - 1}"})
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[bytes, str]:
+        """What was answered, and its Content-Range."""
         url = f"{self._url}{path}"
         request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310 - its scheme is checked
         request.add_header("Authorization", f"Bearer {self._token}")
         try:
             with _OPENER.open(request, timeout=TIMEOUT_S) as answer:
-                content = answer.read()
+                return answer.read(), answer.headers.get("Content-Range", "")
         except urllib.error.HTTPError as error:
-            raise Refused(_describe(error)) from error
+            raise Refused(_describe(error), error.code) from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise Refused(f"{self._url} can't be reached ({reason}). Is it running, and is this its URL?") from error
-        return self._decode(content, needs)
 
     def _decode(self, content: bytes, needs: Collection[str]) -> dict[str, Any]:
         try:
@@ -100,7 +113,8 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def _is_url(url: str) -> bool:
+def is_url(url: str) -> bool:
+    """Whether it is the URL of a host, by HTTP."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -107,7 +107,8 @@ def test_proof_shows_which_record_was_sealed_where() -> None:
 def test_proof_of_the_first_entry_of_a_chain_is_no_path() -> None:
     proof = build_proof()
     entry = draft_entry(None, proof.manifest.name, proof.manifest.content.encode(), _manifest(proof))
-    alone = msgspec.structs.replace(proof, chain=ChainPart(0, 0, 1, []), checkpoint=sign(entry.checkpoint(KEY.name)))
+    signed = sign(entry.checkpoint(KEY.name, "2026-11-23T22:05:04.123Z"))
+    alone = msgspec.structs.replace(proof, chain=ChainPart(0, 0, 1, []), checkpoint=signed)
     assert check_proof(alone, [KEY]).tree_size == 1
 
 
