@@ -13,11 +13,12 @@ from pathlib import Path
 
 import azure.functions as func
 
-from adapters.azure_storage import AzureStorage, connect_by_identity, connect_by_string
+from adapters.azure_storage import AzureStorage, StorageService, connect_by_identity, connect_by_string
 from adapters.blobs_bundles import BlobsBundles
 from adapters.blobs_documents import BlobsDocuments
 from adapters.blobs_lake import BlobsLake
 from adapters.env_settings import Settings, read_settings
+from adapters.file_vault import FileVault
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
 from adapters.held_models import HeldModels
@@ -27,6 +28,7 @@ from adapters.https_regions import AppTokens, FileAppTokens, HttpsRegions, Ident
 from adapters.jwt_issuer import check_issuer, check_keys_url
 from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
+from adapters.keyvault_vault import connect_key_vault
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
 from adapters.tables_counters import TablesCounters
@@ -39,6 +41,7 @@ from flows.admit_deal import Residency
 from flows.compose_service import ControlPorts, build_service
 from flows.regions import Region, control_of, parse_regions
 from flows.rollouts import RolloutSettings
+from flows.trail_ports import Vault
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.edge import Edge
@@ -66,6 +69,22 @@ def connect_storage(settings: Settings) -> AzureStorage:
     return connect_by_identity(settings.tables_url, settings.blobs_url)
 
 
+def connect_lake(settings: Settings, storage: AzureStorage) -> StorageService:
+    """The blobs of the account that the region's lake lies in; its own where nothing else is set."""
+    if settings.lake_connection:
+        return connect_by_string(settings.lake_connection).blobs
+    if settings.lake_blobs_url:
+        return connect_by_identity(settings.tables_url, settings.lake_blobs_url).blobs
+    return storage.blobs
+
+
+def connect_vault(settings: Settings) -> Vault:
+    """The vault that the region's keys are in."""
+    if settings.vault_folder:
+        return FileVault(Path(settings.vault_folder))
+    return connect_key_vault(settings.vault_url, settings.signing_key, settings.wrapping_key)
+
+
 def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
     """Everything behind the blueprints. Raises where settings, models or policies can't be served."""
     check_issuer(settings.issuer, settings.in_azure)
@@ -91,7 +110,7 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         lease_s=settings.idempotency_lease_s,
         call_region=HttpsRegions(regions, connect_identity(settings)),
         kept=kept,
-        lake=BlobsLake(storage.blobs),
+        lake=BlobsLake(connect_lake(settings, storage)),
         reference_rows=TablesRows(storage, REFERENCE_TABLE),
         registry=connect_registry(settings),
         control=build_control(settings, storage, regions),

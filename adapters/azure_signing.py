@@ -1,4 +1,5 @@
-"""How a request to Azure Storage proves who sends it: by account key (local system) or by managed identity (Azure)."""
+"""How a request to Azure Storage or Key Vault proves who sends it: by account key (local system) or by managed identity
+(Azure)."""
 
 from __future__ import annotations
 
@@ -67,10 +68,11 @@ class BlobKeySigner:
 class IdentitySigner:
     """Bearer tokens of the app's managed identity, renewed five minutes before they run out."""
 
-    def __init__(self, credential: Any, failures: tuple[type[Exception], ...]) -> None:
+    def __init__(self, credential: Any, failures: tuple[type[Exception], ...], scope: str = SCOPE) -> None:
         """`credential`: an `azure.core` asynchronous TokenCredential; `failures`: what it raises."""
         self._credential = credential
         self._failures = failures
+        self._scope = scope
         self._token = ""
         self._expires_on = 0.0
         self._renewal = asyncio.Lock()
@@ -85,11 +87,13 @@ class IdentitySigner:
             if self._expires_on - time.time() >= RENEW_BEFORE_S:
                 return
             try:
-                token = await self._credential.get_token(SCOPE)
+                token = await self._credential.get_token(self._scope)
             except self._failures as error:
                 if self._expires_on <= time.time():
-                    raise SigningFailed(f"no token for storage: {error}") from error
-                logger.warning("The token for storage could not be renewed; the last one serves until it runs out.")
+                    raise SigningFailed(f"no token for {self._scope}: {error}") from error
+                logger.warning(
+                    "A token for %s could not be renewed; the last one serves until it runs out.", self._scope
+                )
                 return
             self._token, self._expires_on = token.token, float(token.expires_on)
 

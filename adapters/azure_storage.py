@@ -41,7 +41,7 @@ class Answer:
 
 
 class StorageService:
-    """Tables or blobs of one account. `base_url` has no slash at its end."""
+    """Tables or blobs of one account, or a key vault. `base_url` has no slash at its end."""
 
     def __init__(self, base_url: str, signer: Signer) -> None:
         self.base_url = base_url.rstrip("/")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
+from audit.notes import is_key_name
 from rollouts.plan import Before
 from scoring.release import Release, Target
 
@@ -49,6 +50,13 @@ class Settings:
     registry_connection: str
     registry_blobs_url: str
     app_token_file: str
+    vault_folder: str
+    vault_url: str
+    signing_key: str
+    wrapping_key: str
+    trail_origin: str
+    lake_connection: str
+    lake_blobs_url: str
     rollout_pace: Mapping[str, float]
     least_approval: Mapping[str, Before]
     control_schedule: str
@@ -87,6 +95,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         registry_connection=reader.text("VOUCH_REGISTRY_CONNECTION", ""),
         registry_blobs_url=reader.text("VOUCH_REGISTRY_BLOBS_URL", ""),
         app_token_file=reader.text("VOUCH_APP_TOKEN_FILE", ""),
+        vault_folder=reader.text("VOUCH_VAULT_FOLDER", ""),
+        vault_url=reader.text("VOUCH_VAULT_URL", ""),
+        signing_key=reader.text("VOUCH_SIGNING_KEY", "trail-signing"),
+        wrapping_key=reader.text("VOUCH_WRAPPING_KEY", "trail-wrapping"),
+        trail_origin=reader.parsed("VOUCH_TRAIL_ORIGIN", parse_origin, f"vouch/{region or 'region'}"),
+        lake_connection=reader.text("VOUCH_LAKE_CONNECTION", ""),
+        lake_blobs_url=reader.text("VOUCH_LAKE_BLOBS_URL", ""),
         rollout_pace={
             "slice_s": reader.parsed("VOUCH_ROLLOUT_SLICE_S", _positive_float, "30"),
             "attempt_s": reader.parsed("VOUCH_ROLLOUT_ATTEMPT_S", _positive_float, "60"),
@@ -103,6 +118,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
     reader.check_notices(settings)
     reader.check_storage(settings)
+    reader.check_vault(settings)
     reader.check_local_only(settings)
     reader.raise_faults()
     return settings
@@ -117,6 +133,13 @@ def parse_hmac_key(text: str) -> bytes:
     if len(key) < 32:
         raise ValueError("must be at least 32 bytes in hex (64 digits)")
     return key
+
+
+def parse_origin(text: str) -> str:
+    """The name that checkpoints are signed under."""
+    if not is_key_name(text):
+        raise ValueError("must hold no space and no plus")
+    return text
 
 
 def parse_initial_releases(text: str) -> dict[str, Release]:
@@ -194,6 +217,18 @@ class _Reader:
             self._faults.append("set either VOUCH_STORAGE_CONNECTION, or VOUCH_TABLES_URL and VOUCH_BLOBS_URL")
         if settings.in_azure and settings.storage_connection:
             self._faults.append("VOUCH_STORAGE_CONNECTION: is for local use; in Azure the managed identity is used")
+
+    def check_vault(self, settings: Settings) -> None:
+        if bool(settings.vault_folder) == bool(settings.vault_url):
+            self._faults.append("set either VOUCH_VAULT_FOLDER or VOUCH_VAULT_URL")
+        if settings.in_azure and settings.vault_folder:
+            self._faults.append("VOUCH_VAULT_FOLDER: is for local use; in Azure keys lie in a key vault")
+        if settings.in_azure and settings.vault_url and not settings.vault_url.startswith("https://"):
+            self._faults.append("VOUCH_VAULT_URL: must begin with https://")
+        if settings.in_azure and settings.lake_connection:
+            self._faults.append("VOUCH_LAKE_CONNECTION: is for local use; in Azure the managed identity is used")
+        if settings.lake_connection and settings.lake_blobs_url:
+            self._faults.append("set VOUCH_LAKE_CONNECTION or VOUCH_LAKE_BLOBS_URL, not both")
 
     def check_local_only(self, settings: Settings) -> None:
         if settings.in_azure and settings.demo_token_url:

@@ -170,8 +170,13 @@ def _read_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root, tuple(lines[3:]))
 
 
+def is_key_name(name: str) -> bool:
+    """Whether a key may have this name: something without spaces and pluses."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not is_key_name(name):
         raise InvalidNote("a key's name is empty, or holds a space or a plus")
     return name
 

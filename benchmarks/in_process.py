@@ -41,6 +41,7 @@ SETTINGS = {
     "VOUCH_ISSUER": "http://127.0.0.1:1/none",
     "VOUCH_JWKS_URL": "http://127.0.0.1:1/none/keys",
     "VOUCH_HMAC_KEY": "00" * 32,
+    "VOUCH_VAULT_FOLDER": "none",
 }
 PREDICT, FAST, FLOW = (
     "lightgbm.Booster.predict, one numpy row",

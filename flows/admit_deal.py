@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.lanes import fits_ledger
+from flows.encode_deal import encode_deal
 from flows.errors import ForeignDeal, InvalidDeal, RecordTooLarge, VouchError
 from flows.regions import Region, accepting_regions
 from flows.terms import Terms
@@ -64,8 +65,7 @@ def admit_deal(
         return InvalidDeal([*faults, *terms.faults])
     if isinstance(terms, VouchError):
         return InvalidDeal(faults) if faults else terms
-    model = terms.judge.model
-    row, feature_faults = model.encode(deal.features, model.look_up(deal.features, terms.tables))
+    row, feature_faults = encode_deal(terms.judge.model, deal.features, terms)
     if faults or feature_faults:
         return InvalidDeal([*faults, *feature_faults])
     if not _fits_ledger(deal):

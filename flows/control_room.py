@@ -10,7 +10,7 @@ from flows.errors import VouchError
 from flows.ports import EngineFailed
 from flows.reconcile import Reconcile
 from flows.region_steps import RegionSteps
-from flows.rollout_log import RolloutLog
+from flows.rollout_log import CONTROL_SOURCE, RolloutLog
 from flows.rollouts import Rollouts, is_over
 from flows.tell_people import TellPeople
 from flows.watch_rollouts import WatchRollouts
@@ -47,14 +47,15 @@ class ControlRoom:
         return {**answer, **await self.read_orders(order)}
 
     async def read_orders(self, order: Document) -> Document:
-        """What people have said, without who they are, and how regions' parts ended:
-        {orders: {name: {at, counts}}, is_over, results: {region: {attempt, outcome, ...}}}."""
+        """What people have said, without who they are, how regions' parts ended, and what regions served before:
+        {orders: {name: {at, counts}}, is_over, results: {region: {attempt, outcome, ...}}, stables: {region: ...}}."""
         rollout_id = order["rollout_id"]
         await self.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
         shown = await self.log.read_shown(rollout_id)
         results = {source: document["result"] for source, document in shown.items() if document.get("result")}
-        return {"orders": orders, "is_over": is_over(shown), "results": results}
+        stables = shown.get(CONTROL_SOURCE, {}).get("stables", {})
+        return {"orders": orders, "is_over": is_over(shown), "results": results, "stables": stables}
 
     async def note_transition(self, order: Document) -> Document:
         """Write a transition down. Safe to repeat."""

@@ -121,6 +121,8 @@ def _personal(deal: Deal, judged: Judgement, under: Circumstances) -> dict[str, 
         "unusual": judged.row.unusual,
         "reasons": [_reason_data(reason) for reason in judged.reasons],
     }
+    if judged.row.unused:
+        personal["unused"] = judged.row.unused
     if deal.occurred_at is not None:
         personal["occurred_at"] = deal.occurred_at
     if under.deal_id_generated:
@@ -210,6 +212,8 @@ def answer_from(event: Mapping[str, Any], digest: str) -> dict[str, object]:
     if "references" in data:
         answer["references"] = data["references"]
         answer["unmatched"] = personal["unmatched"]
+    if "unused" in personal:
+        answer["unused"] = personal["unused"]
     if personal.get("deal_id_generated"):
         answer["deal_id_generated"] = True
     return answer

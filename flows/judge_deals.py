@@ -12,6 +12,7 @@ from math import isfinite
 
 from flows.admit_deal import Admitted
 from flows.decision_records import Judgement, ShadowJudgement
+from flows.encode_deal import encode_deal
 from flows.terms import Judge
 from scoring.features import EncodedRow
 from scoring.model import Model
@@ -81,8 +82,7 @@ def _score_candidates(deals: Sequence[Admitted], monotonic: Callable[[], float])
         if judge is None:
             scored[deal.index] = "not loaded"
             continue
-        features = deal.deal.features
-        row, faults = judge.model.encode(features, judge.model.look_up(features, deal.terms.tables))
+        row, faults = encode_deal(judge.model, deal.deal.features, deal.terms)
         if faults:
             scored[deal.index] = "does not accept the deal's features"
         else:

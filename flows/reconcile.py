@@ -1,5 +1,7 @@
 """Bring every region to what it is to serve, when no rollout is under way: the desired state is one row a model.
 
+A rollout that is under way is left alone, unless somebody withdrew its version in a region: then it is aborted.
+
 A region is found
 
     in sync       serves the desired version and policy
@@ -22,6 +24,7 @@ from flows.region_steps import REFUSED, UNREACHABLE, WITHDRAWN, RegionSteps, Ste
 from flows.rollout_log import RolloutLog
 from flows.times import format_time
 
+RECONCILER = "reconciler"
 logger = logging.getLogger("vouch.reconciler")
 Document = Mapping[str, Any]
 
@@ -36,8 +39,25 @@ class Reconcile:
     async def __call__(self) -> list[Document]:
         """Look at every model that has a desired state and no rollout; what was found, by model and region."""
         active = await self._log.active()
+        for rollout_id in active.values():
+            await self._follow_undo(rollout_id)
         wanted = [desired for desired in await self._log.all_desired() if desired["model"] not in active]
         return [await self._reconcile(desired) for desired in wanted]
+
+    async def _follow_undo(self, rollout_id: str) -> None:
+        """A version that is withdrawn in one region is rolled out no further: whoever undid it may not have reached
+        this region, and a rollout that waits for an approval looks at no region itself."""
+        order = await self._log.read_order(rollout_id)
+        if order is None or order["target"]["version"] is None:
+            return
+        wanted = {"model": order["model"], "target": order["target"], "generation": rollout_id}
+        states = await self._everywhere(self._steps.find_withdrawn, wanted)
+        where = [region for region, state in states.items() if state["state"] == WITHDRAWN]
+        if where:
+            version, reason = order["target"]["version"], f"it is withdrawn in {', '.join(where)}"
+            logger.warning("Rollout %s of %s %s is aborted: %s.", rollout_id, order["model"], version, reason)
+            await self._log.forsake(order["model"], version, RECONCILER, reason)
+            await self._everywhere(self._steps.withdraw, {**wanted, "reason": reason})
 
     async def _reconcile(self, desired: Document) -> Document:
         states = await self._everywhere(self._steps.reconcile, desired)
@@ -73,7 +93,7 @@ class Reconcile:
             "region": region,
             "model": desired["model"],
             "target": desired["target"],
-            "reason": f"reconciled with desired generation {desired['generation']}",
+            "reason": desired.get("reason", f"reconciled with desired generation {desired['generation']}"),
             "change_id": f"desired/{desired['model']}/{desired['generation']}/{format_time(self._clock.now())}",
         }
         try:

@@ -134,6 +134,12 @@ class RegionSteps:
         await self._bring(order, target)
         return {"state": "healed", "detail": await self._heal(order, present, target)}
 
+    async def find_withdrawn(self, order: Document) -> Document:
+        """Whether somebody withdrew the target's version there. Answers {state, detail}. Raises StepFault."""
+        present = await self._ask_release(order["region"], "GET", _release_path(order))
+        is_withdrawn = order["target"]["version"] in present["withdrawn"]
+        return {"state": WITHDRAWN if is_withdrawn else "", "detail": f"serves {present['stable']['version']}"}
+
     async def _bring(self, order: Document, target: Document) -> None:
         """Have the region hold what it is to serve: it may have been away when that was rolled out."""
         name, version = target["policy"].split("/", 1)

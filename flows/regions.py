@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from audit.notes import InvalidNote, VerifierKey, read_verifier_key
+
 
 class InvalidRegions(ValueError):
     """`regions.json` can't be obeyed; the message says which entry and why."""
@@ -13,7 +15,7 @@ class InvalidRegions(ValueError):
 @dataclass(frozen=True, slots=True)
 class Region:
     """One region. `residencies` are the ISO 3166-1 alpha-2 countries whose deals it may score; `audience` is that of
-    its tokens."""
+    its tokens; `checkpoint_keys` are those that sign its checkpoints, old ones too."""
 
     name: str
     jurisdiction: str
@@ -23,6 +25,7 @@ class Region:
     witness: str | None = None
     control: bool = False
     audience: str = ""
+    checkpoint_keys: tuple[VerifierKey, ...] = ()
 
 
 def parse_regions(document: object) -> Mapping[str, Region]:
@@ -40,7 +43,7 @@ def parse_regions(document: object) -> Mapping[str, Region]:
 def _parse_region(name: str, entry: object) -> Region:
     if not isinstance(entry, dict):
         raise InvalidRegions(f"{name}: must be an object")
-    known = {"jurisdiction", "residencies", "base_url", "pair", "witness", "control", "audience"}
+    known = {"jurisdiction", "residencies", "base_url", "pair", "witness", "control", "audience", "checkpoint_keys"}
     unknown = sorted(entry.keys() - known)
     if unknown:
         raise InvalidRegions(f"{name}: unknown field {unknown[0]}")
@@ -59,7 +62,17 @@ def _parse_region(name: str, entry: object) -> Region:
         witness=entry.get("witness"),
         control=entry.get("control") is True,
         audience=str(entry.get("audience") or f"api://vouch-{name}"),
+        checkpoint_keys=_parse_keys(name, entry.get("checkpoint_keys", [])),
     )
+
+
+def _parse_keys(name: str, lines: object) -> tuple[VerifierKey, ...]:
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise InvalidRegions(f"{name}: checkpoint_keys must be a list of verifier keys, a line each")
+    try:
+        return tuple(read_verifier_key(line) for line in lines)
+    except InvalidNote as error:
+        raise InvalidRegions(f"{name}: checkpoint_keys: {error}") from None
 
 
 def control_of(regions: Mapping[str, Region]) -> Region:

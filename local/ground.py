@@ -1,4 +1,4 @@
-"""What regions stand on: free ports, tokens and their issuer (in this process), and Azurite beside it."""
+"""What regions stand on: free ports, keys, tokens and their issuer (in this process), and Azurite beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.plan import Plan
 from local.readiness import require_free_ports
 from local.regions import REGISTRY_ACCOUNT, account_of
+from local.vaults import prepare_vaults
 
 
 class Ground:
@@ -32,8 +33,9 @@ class Ground:
         return self._azurite
 
     def start(self) -> None:
-        """Mint the tokens, start issuer and Azurite. Raises LocalFailed; stop() is still to be called."""
+        """Make keys and tokens, start issuer and Azurite. Raises LocalFailed; stop() is still to be called."""
         require_free_ports(self._plan, self._regions)
+        prepare_vaults(self._plan)
         issuer = open_issuer(self._plan)
         write_tokens(issuer, int(time.time()))
         self._issuer = serve_issuer(issuer)

@@ -66,6 +66,14 @@ class Plan:
         """Where a region's orchestrations are kept."""
         return self.folder / "durable" / f"{region}.sqlite"
 
+    def vault_folder(self, region: str) -> Path:
+        """Where a region's keys lie, which are in a key vault in Azure."""
+        return self.folder / "vault" / region
+
+    def public_key_file(self, region: str) -> Path:
+        """Where people find the keys that sign a region's checkpoints, a line each, the newest last."""
+        return _public_key_file(self.folder, region)
+
     def ports(self, regions: Iterable[str]) -> dict[int, str]:
         """Every port that the system needs with these regions, with whose it is."""
         named = {self.base_port: "the token issuer"}
@@ -81,9 +89,15 @@ def make_plan(folder: Path, base_port: int, regions_file: Path = ROOT / "regions
         if port is None or not DEFAULT_BASE_PORT < port < DEFAULT_BASE_PORT + AZURITE_OFFSET:
             raise LocalFailed(f"{name}: base_url in regions.json needs a port from 7071 to 7169.")
         entry["base_url"] = f"http://127.0.0.1:{port - DEFAULT_BASE_PORT + base_port}"
+        if (file := _public_key_file(folder, name)).exists():
+            entry["checkpoint_keys"] = file.read_text().splitlines()
     plan = Plan(folder.resolve(), base_port, parse_regions(document))
     if len(plan.ports(plan.regions)) != len(plan.regions) + 4:
         raise LocalFailed("Two regions in regions.json have the same port; give each its own.")
     plan.folder.mkdir(parents=True, exist_ok=True)
     plan.regions_file.write_text(json.dumps(document, indent=2))
     return plan
+
+
+def _public_key_file(folder: Path, region: str) -> Path:
+    return folder / "keys" / f"{region}.pub"

@@ -62,6 +62,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_DEMO_TOKEN_URL": demo_token_url(plan),
         "VOUCH_HMAC_KEY": _hmac_key(plan, region),
         "VOUCH_WINDOW_S": str(WINDOW_S),
+        "VOUCH_VAULT_FOLDER": str(plan.vault_folder(region)),
         "VOUCH_REGISTRY_CONNECTION": azurite.connection_string(REGISTRY_ACCOUNT),
         "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),
         **ROLLOUT_SETTINGS,

@@ -91,6 +91,7 @@ class RolloutRun:
         self._regions = [region for wave in self._plan.waves for region in wave]
         self._orders: Mapping[str, Any] = {}
         self._results: Mapping[str, Answer] = {}
+        self._stables: Mapping[str, Mapping[str, Any]] = {}
         self._nudge = context.wait_for_external_event(NUDGE)
         self._seq = RESCUE_SEQ if "rescue" in order else 0
         self._wave = 0
@@ -99,10 +100,11 @@ class RolloutRun:
         self.message = ""
 
     def is_over(self) -> Generator[Any, Any, bool]:
-        """Whether this rollout came to its end in an earlier life."""
+        """Whether this rollout came to its end in an earlier life, and what the regions served before it began."""
         order = {"rollout_id": self._order["id"]}
         until = self._context.current_utc_datetime + FOR_EVER
         answer = yield from ask_until(self._context, READ_ORDERS, order, self._pace, until)
+        self._stables = answer.get("stables", {})
         return bool(answer.get("is_over"))
 
     def advance(self) -> Waiting:
@@ -129,7 +131,7 @@ class RolloutRun:
         """Close the rollout everywhere at once; what can't be reached is reported and holds nobody up."""
         self._gate = None
         noting = self._transition(stopped.event, stopped.reason, notice="rollback")
-        before = {region: self._opened[region].stable if region in self._opened else None for region in self._regions}
+        before = {region: self._stables.get(region) for region in self._regions}
         faults = yield from self._close(before, stopped.reason, noting)
         event, message = judge_rollback(faults)
         phase = next_phase(self.phase, event)
@@ -140,6 +142,7 @@ class RolloutRun:
         answers = yield from self._wait_for({region: self._opening(region) for region in self._regions})
         for region in self._regions:
             self._opened[region] = Opened(answers[region]["stable"], answers[region]["generation"])
+        self._stables = {region: opened.stable for region, opened in self._opened.items()}
 
     def _opening(self, region: str) -> Waits:
         order = {
@@ -311,7 +314,13 @@ class RolloutRun:
             "at": text_of(self._context.current_utc_datetime),
             "what": event.value,
             "message": message,
-            "shown": {"phase": self.phase.value, "message": message, "wave": self._wave, "gate": self._gate},
+            "shown": {
+                "phase": self.phase.value,
+                "message": message,
+                "wave": self._wave,
+                "gate": self._gate,
+                "stables": self._stables,
+            },
             "notice": notice,
         }
 
@@ -329,7 +338,7 @@ class RolloutRun:
     @property
     def _served_before(self) -> Mapping[str, Any] | None:
         """What every region served before; None where they didn't all serve the same, or weren't all opened."""
-        stables = [self._opened[region].stable for region in self._regions if region in self._opened]
+        stables = [self._stables[region] for region in self._regions if region in self._stables]
         is_known = len(stables) == len(self._regions) and all(stable == stables[0] for stable in stables)
         return stables[0] if is_known else None
 

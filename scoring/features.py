@@ -98,13 +98,14 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """`values` in the model's order, NaN where missing. The names: missing, of an unseen category, out of range.
-    `looked_up` is None for a model that looks nothing up."""
+    """`values` in the model's order, NaN where missing. The names: missing, of an unseen category, out of range, and
+    given but of no use to this version. `looked_up` is None for a model that looks nothing up."""
 
     values: tuple[float, ...]
     imputed: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     unusual: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     looked_up: LookedUp | None = None
 
 
@@ -156,6 +157,15 @@ class _Notes:
     unseen: list[str] = field(default_factory=list)
     unusual: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+
+
+def is_plain(value: object) -> bool:
+    """Whether some feature could take this value: a text, a number or a boolean that a record can hold, or None."""
+    if isinstance(value, str):
+        return len(value) <= MAX_CATEGORY_CHARACTERS and not _LONE_SURROGATE.search(value)
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_INTEGER
+    return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
 def code_table(feature: Feature) -> dict[str | int | bool, float]:

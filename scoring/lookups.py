@@ -9,6 +9,7 @@ the feature is listed as unmatched. A row that holds null is matched, and its va
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from scoring.faults import Fault, pointer_to
 from scoring.features import EncodedRow, Encoder, Feature, Key, Kind, LookedUp, ReferenceUsed, Source
@@ -49,8 +50,7 @@ class Lookups:
         """Encode what was given together with what was looked up; faults are those of what was given."""
         own = {name: value for name, value in given.items() if name not in self._key_names}
         row, faults = self._encoder.encode({**own, **{name: looked_up.values.get(name) for name in self._sources}})
-        encoded = EncodedRow(row.values, row.imputed, row.unseen, row.unusual, looked_up)
-        return encoded, [*faults, *self._find_faults(given)]
+        return replace(row, looked_up=looked_up), [*faults, *self._find_faults(given)]
 
     def _find_faults(self, given: Mapping[str, object]) -> Iterator[Fault]:
         for name in given:

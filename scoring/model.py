@@ -38,6 +38,8 @@ class Model:
         self.features = bundle.manifest.features
         self.keys = bundle.manifest.keys
         self.datasets = self._lookups.datasets if self._lookups else ()
+        sent = [feature.name for feature in self.features if feature.source is None]
+        self.takes = frozenset([*sent, *(key.name for key in self.keys)])
         self.golden: tuple[Mapping[str, object], ...] = tuple(deal.features for deal in bundle.golden)
 
     def look_up(self, features: Mapping[str, object], tables: Tables) -> LookedUp:

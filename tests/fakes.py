@@ -248,6 +248,7 @@ class RuleModel:
         self.digest = f"sha256:{version}"
         self.manifest: Mapping[str, object] = {"name": self.name, "version": version}
         self.features: tuple[Feature, ...] = (Feature("amount", Kind.NUMERIC), Feature("age", Kind.NUMERIC))
+        self.takes = frozenset({"amount", "age"})
         self.golden: tuple[Mapping[str, object], ...] = ()
         self.broken = False
         self.accepts_anything = False
@@ -290,6 +291,7 @@ class LookupModel(RuleModel):
         claims = Feature("claims", Kind.NUMERIC, source=Source("agents", column, "agent"))
         self.features = (*self.features, claims)
         self.keys = (Key("agent"),)
+        self.takes |= {"agent"}
         self._lookups = Lookups(self.features, self.keys)
         self.datasets = self._lookups.datasets
 

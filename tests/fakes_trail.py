@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,16 @@ class Steps:
         yield
         if number == self.stop_after:
             raise Stopped(name)
+
+
+class SeededEntropy:
+    """Bytes that look random and never come twice, the same ones every run."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._random = random.Random(seed)
+
+    def token_hex(self, size: int) -> str:
+        return self._random.randbytes(size).hex()
 
 
 @dataclass
@@ -277,10 +288,10 @@ class MemoryVault:
 
     async def unwrap(self, wrapped: WrappedByVault) -> bytes:
         with self.steps.take("vault.unwrap"):
-            number = int(wrapped.key_id.removeprefix("kek-"))
+            known = {f"kek-{number}": kek for number, kek in enumerate(self.keks, 1)}
             try:
-                return unwrap_key(self.keks[number - 1], wrapped.wrapped, wrapped.key_id.encode())
-            except (IndexError, Unreadable) as error:
+                return unwrap_key(known[wrapped.key_id], wrapped.wrapped, wrapped.key_id.encode())
+            except (KeyError, Unreadable) as error:
                 raise VaultFailed(f"no version {wrapped.key_id} of the key unwraps it") from error
 
     async def public_key(self) -> bytes:

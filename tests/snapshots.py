@@ -20,9 +20,14 @@ ROWS: Sequence[Mapping[str, object]] = (
 Files = dict[str, bytes]
 
 
-def snapshot_of(snapshot: str = "s1", rows: Sequence[Mapping[str, object]] = ROWS, rows_per_file: int = 100) -> Files:
-    """The files of a snapshot of agents."""
-    return build_snapshot(DATASET, snapshot, "2026-11-01T00:00:00Z", KEY, COLUMNS, rows, rows_per_file)
+def snapshot_of(
+    snapshot: str = "s1",
+    rows: Sequence[Mapping[str, object]] = ROWS,
+    rows_per_file: int = 100,
+    dataset: str = DATASET,
+) -> Files:
+    """The files of a snapshot."""
+    return build_snapshot(dataset, snapshot, "2026-11-01T00:00:00Z", KEY, COLUMNS, rows, rows_per_file)
 
 
 def change_manifest(files: Files, change: Callable[[dict[str, Any]], object]) -> Files:

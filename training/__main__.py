@@ -1,4 +1,6 @@
-"""`python -m training`: builds every version of the demo model from the claims, the same bytes every time."""
+"""`python -m training`: builds every version of the demo model from the claims, the same bytes every time.
+
+The reference snapshot that the newest version looks into is written as the lake holds it: deliver and activate it."""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.folder_policies import load_policy
+from flows.load_snapshot import snapshot_folder
+from training.agents import DATASET, build_agents_snapshot, snapshot_name
 from training.build import NAME, VERSIONS, Quality, build_version, digest_data
 from training.claims import read_claims
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "training" / "data" / "vehicle_claims.csv.gz"
+SNAPSHOT_YEAR = 1996
 POLICY = ROOT / "policies" / "standard" / "1.json"
 
 
@@ -20,7 +25,9 @@ def main() -> None:
     """Build every version into the folder that was asked for."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "model_artifacts", help="folder for <name>/<version>/")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--lake", type=Path, default=ROOT / "build" / "lake", help="folder for reference/<dataset>/")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
     content = DATA.read_bytes()
     claims = read_claims(content)
     policy = load_policy(POLICY)
@@ -31,6 +38,9 @@ def main() -> None:
         files, earlier[version.version] = build_version(version, claims, digest_data(content), policy, earlier)
         write_bundle(folder, files)
         print(f"{NAME} {version.version}: written to {folder}; its card is {folder / 'CARD.md'}")
+    folder = arguments.lake / snapshot_folder(DATASET, snapshot_name(SNAPSHOT_YEAR))
+    write_bundle(folder, build_agents_snapshot(claims, SNAPSHOT_YEAR))
+    print(f"{DATASET}: the snapshot for claims of {SNAPSHOT_YEAR} is written to {folder}")
 
 
 def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:

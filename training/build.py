@@ -13,6 +13,7 @@ from scoring.booster import Booster
 from scoring.calibration import RiskScale, build_calibration
 from scoring.features import Feature, Kind
 from scoring.policy import Policy
+from training.agents import AGENT, AgentYears, count_agents, describe_agents, look_back
 from training.card import render_card
 from training.claims import Claim, describe_features
 from training.fit import LIGHTGBM_VERSION, PARAMETERS, Fitted, Matrix, fit
@@ -24,17 +25,20 @@ GOLDEN_CLAIMS = 24
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`created_at` is fixed, not the clock, so that the same input gives the same bytes."""
+    """`created_at` is fixed, not the clock, so that the same input gives the same bytes. `knows_agents`: it looks up
+    what is known of the agent."""
 
     version: str
     years: tuple[int, ...]
     created_at: str
+    knows_agents: bool = False
 
 
 NAME = "deal-fraud"
 VERSIONS = (
     Version("1.0.0", (1994,), "1995-01-31T00:00:00Z"),
     Version("1.1.0", (1994, 1995), "1996-01-31T00:00:00Z"),
+    Version("1.2.0", (1994, 1995), "1996-01-31T00:00:00Z", knows_agents=True),
 )
 
 
@@ -49,8 +53,10 @@ def build_version(
     `earlier` is the quality of the versions before, to be compared on the same claims.
     """
     known = [claim for claim in claims if claim.year in version.years]
-    features = describe_features(known)
-    fitted = fit(_rows(features, known), _labels(known), [f.name for f in features], _categorical(features))
+    agents = count_agents(claims) if version.knows_agents else {}
+    own = describe_features(known)
+    features = (*own, *describe_agents([look_back(claim, agents) for claim in known])) if agents else own
+    fitted = fit(_rows(features, known, agents), _labels(known), [f.name for f in features], _categorical(features))
     genuine = [score for score, claim in zip(fitted.held_out_scores, known, strict=True) if not claim.is_fraud]
     source = (
         f"{_years(version.years)}, genuine claims in five blocks, each scored by a model that was fitted without it"
@@ -60,11 +66,11 @@ def build_version(
     held_out = _scored(known, [float(score) for score in fitted.held_out_scores], scale)
     booster = Booster(fitted.model_text)
     later = {
-        str(year): _scored(unseen, booster.score_many(_rows(features, unseen).tolist()), scale)
+        str(year): _scored(unseen, booster.score_many(_rows(features, unseen, agents).tolist()), scale)
         for year in sorted({claim.year for claim in claims if claim.year > max(version.years)})
         if (unseen := [claim for claim in claims if claim.year == year])
     }
-    metrics = _build_metrics(held_out, later, features, policy)
+    metrics = _build_metrics(held_out, later, own, policy)
     metrics["earlier_versions"] = {
         name: {year: quality for year, quality in years.items() if year in later} for name, years in earlier.items()
     }
@@ -77,28 +83,30 @@ def build_version(
         model_text=fitted.model_text,
         features=features,
         calibration=calibration,
-        deals=[claim.features for claim in known],
+        deals=[_deal(claim, agents) for claim in known],
         scores=held_out.scores,
-        golden=choose_golden(features, held_out),
+        golden=choose_golden(features, held_out, agents),
         training=training,
         metrics=metrics,
         card=render_card(NAME, version.version, version.created_at, features, training, metrics),
+        keys=(AGENT,) if agents else (),
     )
     files, _ = assemble_bundle(draft)
     return files, metrics["following_years"]
 
 
-def choose_golden(features: Sequence[Feature], scored: Scored) -> dict[str, Any]:
+def choose_golden(features: Sequence[Feature], scored: Scored, agents: AgentYears) -> dict[str, Any]:
     """Claims spread evenly over the range of scores, one with something unknown, and the edges of what is served."""
+    claims = scored.claims
     order = sorted(range(len(scored.scores)), key=scored.scores.__getitem__)
     chosen = [order[(len(order) - 1) * step // (GOLDEN_CLAIMS - 1)] for step in range(GOLDEN_CLAIMS)]
     golden: dict[str, Any] = {
-        f"claim {number}, from the lowest score to the highest": scored.claims[index].features
+        f"claim {number}, from the lowest score to the highest": _golden_deal(claims[index], agents)
         for number, index in enumerate(chosen, start=1)
     }
-    incomplete = [claim.features for claim in scored.claims if None in claim.features.values()]
-    golden["a claim with something unknown"] = incomplete[0]
-    return golden | build_edge_deals(features, scored.claims[chosen[-1]].features)
+    incomplete = [claim for claim in claims if None in claim.features.values()]
+    golden["a claim with something unknown"] = _golden_deal(incomplete[0], agents)
+    return golden | build_edge_deals(features, _golden_deal(claims[chosen[-1]], agents))
 
 
 def _build_metrics(
@@ -140,8 +148,17 @@ def _scored(claims: Sequence[Claim], scores: Sequence[float], scale: RiskScale) 
     return Scored(claims, scores, [scale.risk_score(score) for score in scores])
 
 
-def _rows(features: Sequence[Feature], claims: Sequence[Claim]) -> Matrix:
-    return np.array([row.values for row in encode_deals(features, [claim.features for claim in claims])])
+def _rows(features: Sequence[Feature], claims: Sequence[Claim], agents: AgentYears) -> Matrix:
+    return np.array([row.values for row in encode_deals(features, [_deal(claim, agents) for claim in claims])])
+
+
+def _deal(claim: Claim, agents: AgentYears) -> dict[str, object]:
+    """What the model sees of a claim, whether it was sent or looked up."""
+    return {**claim.features, **look_back(claim, agents)} if agents else claim.features
+
+
+def _golden_deal(claim: Claim, agents: AgentYears) -> dict[str, object]:
+    return {**_deal(claim, agents), AGENT.name: claim.rep_number} if agents else claim.features
 
 
 def _labels(claims: Sequence[Claim]) -> Matrix:

@@ -21,7 +21,7 @@ from triggers.edge import Edge, Exchange, Reply
 from triggers.problems import PartlyRecorded
 from triggers.schemas import InferRequest
 from triggers.scoring import decision_headers, read_asked, tell_decisions
-from triggers.tensors import OUTPUTS, build_output, check_outputs, input_datatype, pointer_of, read_rows
+from triggers.tensors import OUTPUTS, build_output, check_outputs, input_datatypes, pointer_of, read_rows
 from triggers.typed_bodies import read_typed
 
 PLATFORM = "lightgbm_text"
@@ -95,7 +95,8 @@ def _metadata(model: Model, versions: Sequence[str]) -> dict[str, object]:
         "versions": versions,
         "platform": PLATFORM,
         "inputs": [
-            {"name": feature.name, "datatype": input_datatype(feature), "shape": [-1]} for feature in model.features
+            {"name": name, "datatype": datatype, "shape": [-1]}
+            for name, datatype in input_datatypes(model.features, model.keys).items()
         ],
         "outputs": [{"name": name, "datatype": datatype, "shape": [-1]} for name, (datatype, _) in OUTPUTS.items()],
     }

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from flows.service import Service
-from scoring.features import Feature, Kind
+from scoring.features import Feature, Key, Kind
+from scoring.model import Model
 from triggers import schemas
 from triggers.endpoints import (
     CHANGE_RELEASE,
@@ -185,10 +186,9 @@ def _describe_deals(components: dict[str, Any], service: Service) -> None:
     deal = components["Deal"]["properties"]
     names = list(service.models.names())
     deal["model"] = {"anyOf": [{"type": "string", "enum": names}, {"type": "null"}], "default": None}
-    versions = service.models.versions(service.default_model)
-    model = service.models.find(service.default_model, versions[0]) if versions else None
-    if model is not None and len(names) == 1:
-        deal["features"] = describe_features(model.features)
+    versions = [service.models.find(service.default_model, v) for v in service.models.versions(service.default_model)]
+    if versions and len(names) == 1:
+        deal["features"] = describe_features([model for model in versions if model])
     deal["residency"] = {
         "anyOf": [{"type": "string", "enum": sorted(service.residencies)}, {"type": "null"}],
         "default": None,
@@ -204,14 +204,21 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": REF.format(name=name)}
 
 
-def describe_features(features: Sequence[Feature]) -> dict[str, Any]:
-    """JSON Schema of a deal's features: every name, type and hard limit; unseen categories are allowed."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {feature.name: _describe_feature(feature) for feature in features},
-        "required": [feature.name for feature in features if not feature.nullable],
-    }
+def describe_features(versions: Sequence[Model]) -> dict[str, Any]:
+    """JSON Schema of what a deal's features may hold: all that any version takes, each as the oldest one of those
+    describes it. Every name, type and hard limit; unseen categories are allowed."""
+    properties: dict[str, Any] = {}
+    for model in reversed(versions):
+        properties |= {feature.name: _describe_feature(feature) for feature in model.features if not feature.source}
+        properties |= {key.name: _describe_key(key) for key in model.keys}
+    required = [feature.name for feature in versions[0].features if not feature.nullable]
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
+
+
+def _describe_key(key: Key) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": 128}
+    kinds = [text, {"type": "integer"}, *([{"type": "null"}] if key.nullable else [])]
+    return {"description": key.description, "anyOf": kinds}
 
 
 def _describe_feature(feature: Feature) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class ReferenceRef(Struct):
 
 class Decision(Struct):
     """A decision, recorded before it was answered. `record_digest` is the caller's receipt. `references` and
-    `unmatched`, the features that no row was found for, are there where the version looks features up."""
+    `unmatched`, the features that no row was found for, are there where the version looks features up; `unused`, what
+    only other versions take, where something was."""
 
     decision_id: str
     deal_id: str
@@ -80,6 +81,7 @@ class Decision(Struct):
     record_digest: Digest
     references: list[ReferenceRef] | UnsetType = UNSET
     unmatched: list[str] | UnsetType = UNSET
+    unused: list[str] | UnsetType = UNSET
     deal_id_generated: bool | UnsetType = UNSET
 
 

@@ -14,7 +14,7 @@ from math import prod
 from flows.decide_deals import Decided
 from flows.errors import InvalidRequest
 from scoring.faults import Fault
-from scoring.features import Feature, Kind
+from scoring.features import Feature, Key, Kind
 from triggers.schemas import InferRequest, InputTensor
 
 MAX_ROWS = 1000
@@ -98,6 +98,12 @@ def build_output(name: str, answers: Sequence[Decided]) -> dict[str, object]:
     """One output tensor of shape [n]."""
     datatype, read = OUTPUTS[name]
     return {"name": name, "datatype": datatype, "shape": [len(answers)], "data": [read(answer) for answer in answers]}
+
+
+def input_datatypes(features: Sequence[Feature], keys: Sequence[Key]) -> dict[str, str]:
+    """What callers send to a model, by name: no feature that is looked up, but the keys. A key may be INT64 as well."""
+    sent = {feature.name: input_datatype(feature) for feature in features if feature.source is None}
+    return sent | {key.name: "BYTES" for key in keys}
 
 
 def input_datatype(feature: Feature) -> str:

@@ -73,6 +73,7 @@ def environment(azurite: Azurite, issuer: Issuer) -> Mapping[str, str]:
         "VOUCH_ISSUER": issuer.url,
         "VOUCH_JWKS_URL": issuer.jwks_url,
         "VOUCH_HMAC_KEY": "5a" * 32,
+        "VOUCH_VAULT_FOLDER": "none",
     }
 
 

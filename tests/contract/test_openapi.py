@@ -37,10 +37,10 @@ async def test_document_asks_for_a_token_where_the_edge_does(desk: Desk) -> None
 
 async def test_document_knows_the_features_of_the_model(desk: Desk) -> None:
     features = (await document(desk))["components"]["schemas"]["Deal"]["properties"]["features"]["properties"]
-    assert set(features) == set(golden_features())
-    model = load_models().find("deal-fraud", "1.0.0")
-    assert model is not None
-    assert set(features) == {feature.name for feature in model.features}
+    assert set(features) == {*golden_features(), "rep_number"}
+    versions = [load_models().find("deal-fraud", version) for version in load_models().versions("deal-fraud")]
+    assert set(features) == {name for model in versions if model for name in model.takes}
+    assert {entry["type"] for entry in features["rep_number"]["anyOf"]} == {"string", "integer", "null"}
 
 
 def test_endpoints_answer_only_problems_of_the_table() -> None:

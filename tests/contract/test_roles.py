@@ -9,7 +9,7 @@ import pytest
 from flows.calls import ROLES
 from scoring.release import Release, Target
 from tests.desk import ROOT, Desk, golden_deal, golden_features, read
-from tests.snapshots import DATASET, digest_of, put, snapshot_of
+from tests.snapshots import digest_of, put, snapshot_of
 from triggers.archives import MIMETYPE, digest_header, write_archive
 from triggers.endpoints import ENDPOINTS, PUBLISH, PULL_POLICY, UNMATCHED, Endpoint
 
@@ -33,6 +33,7 @@ WAITING = {
     "seq": 2,
     "seen_at": "2026-11-23T21:00:00.000Z",
 }
+STAFF = snapshot_of(dataset="staff")
 BODIES: dict[str, object] = {
     "deals_score": golden_deal(),
     "deals_score_batch": {"deals": [golden_deal()]},
@@ -51,7 +52,7 @@ BODIES: dict[str, object] = {
     "rollouts_start": PLAN,
     "rollouts_lint": PLAN,
     "rollout_approve": {"gate": "wave-1"},
-    "reference_activate": {"snapshot": "s1", "manifest_sha256": digest_of(snapshot_of()).removeprefix("sha256:")},
+    "reference_activate": {"snapshot": "s1", "manifest_sha256": digest_of(STAFF).removeprefix("sha256:")},
     **{f"rollout_{verb}": {"reason": "why"} for verb in ("reject", "pause", "resume", "abort", "promote_full")},
     "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
 }
@@ -126,8 +127,8 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     """The status an endpoint answers, in a region that is ready."""
     scored = read(await desk.send("POST", "/api/v1/deals:score", golden_deal()))
     values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
-    values |= {"rollout_id": ROLLOUT, "dataset": DATASET}
-    put(desk.lake, snapshot_of())
+    values |= {"rollout_id": ROLLOUT, "dataset": "staff"}
+    put(desk.lake, STAFF, dataset="staff")
     values["file"] = next(iter(desk.lake.files))
     if endpoint is PULL_POLICY:
         policy = json.dumps(BODIES["policies_publish"]).encode()

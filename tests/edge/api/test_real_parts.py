@@ -79,6 +79,7 @@ async def compose(issuer: Issuer, connection_string: str, monkeypatch: pytest.Mo
         "VOUCH_ISSUER": issuer.plan.issuer,
         "VOUCH_JWKS_URL": jwks_url(issuer.plan),
         "VOUCH_HMAC_KEY": "ab" * 32,
+        "VOUCH_VAULT_FOLDER": str(issuer.plan.vault_folder("westeurope")),
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

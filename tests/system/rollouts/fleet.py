@@ -119,6 +119,11 @@ class Fleet(Reachable):
         finally:
             await storage.close()
 
+    def lose_orchestrations(self, region: str) -> None:
+        """Delete the file in which a region that was killed keeps its orchestrations."""
+        for file in self.plan.durable_file(region).parent.glob(f"{region}.sqlite*"):
+            file.unlink()
+
     def restore(self) -> None:
         """Every region is there again."""
         for region, process in list(self._regions.items()):

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 
 from tests.system.conftest import CONTROL, MODEL, wait_until
-from tests.system.rollouts.driving import NEWER, SHADOW, tell
+from tests.system.rollouts.driving import CANARY_ONLY, EACH_WAVE, NEWER, SHADOW, tell
 from tests.system.rollouts.scene import Scene
 from tests.system.rollouts.stream import STABLE
 
@@ -80,3 +80,31 @@ def test_without_control_a_canary_ends_by_its_lease_and_any_region_can_undo(scen
     assert seen["phase"] == "RolledBack", tell(seen)
     scene.expect_back(rollout, [CONTROL])
     assert all(NEWER in scene.release(region)["withdrawn"] for region in WAVES[0])
+
+
+def test_control_that_lost_its_orchestrations_takes_back_what_was_promoted(scene: Scene) -> None:
+    rollout = scene.start(waves=WAVES, steps=CANARY_ONLY, approval=EACH_WAVE)
+    rollout.approve("wave-1")
+    rollout.wait_until(lambda seen: seen["gate"] == "wave-2", "it waits for the second approval")
+    scene.fleet.kill(CONTROL)
+    scene.fleet.lose_orchestrations(CONTROL)
+    scene.fleet.bring_back(CONTROL)
+    seen = rollout.wait_for_end()
+    scene.expect_back(rollout)
+    assert seen["phase"] == "RolledBack", tell(seen)
+    assert seen["message"].startswith("its orchestration was lost; every region was taken back")
+
+
+def test_undo_while_control_is_away_reaches_it_too_though_its_rollout_waits_for_an_approval(scene: Scene) -> None:
+    rollout = scene.start(steps=CANARY_ONLY, approval=EACH_WAVE)
+    rollout.approve("wave-1")
+    rollout.wait_until(lambda seen: seen["gate"] == "wave-2", "it waits for the second approval")
+    scene.fleet.kill(CONTROL)
+    body = {"leave": NEWER, "reason": "control is away"}
+    undone = scene.fleet.request("eastus2", "POST", f"/api/v1/models/{MODEL}:undo", role="operator", body=body)
+    assert undone.status == 200, undone.body
+    scene.fleet.bring_back(CONTROL)
+    scene.stream.wait_for(CONTROL, STABLE)
+    seen = rollout.wait_for_end()
+    scene.expect_back(rollout)
+    assert seen["phase"] == "RolledBack", tell(seen)

@@ -16,6 +16,15 @@ SOUND = {
     "VOUCH_ISSUER": "http://127.0.0.1:7070",
     "VOUCH_JWKS_URL": "http://127.0.0.1:7070/jwks",
     "VOUCH_HMAC_KEY": "ab" * 32,
+    "VOUCH_VAULT_FOLDER": ".local/vault/westeurope",
+}
+
+AZURE = {
+    **{name: value for name, value in SOUND.items() if name not in {"VOUCH_STORAGE_CONNECTION", "VOUCH_VAULT_FOLDER"}},
+    "VOUCH_TABLES_URL": "https://t",
+    "VOUCH_BLOBS_URL": "https://b",
+    "VOUCH_VAULT_URL": "https://v",
+    "WEBSITE_INSTANCE_ID": "1",
 }
 
 
@@ -64,11 +73,41 @@ def test_connection_string_in_azure_is_refused() -> None:
 
 
 def test_demo_token_in_azure_is_refused() -> None:
-    azure = {name: value for name, value in SOUND.items() if name != "VOUCH_STORAGE_CONNECTION"}
-    azure |= {"VOUCH_TABLES_URL": "https://t", "VOUCH_BLOBS_URL": "https://b", "WEBSITE_INSTANCE_ID": "1"}
-    assert read_settings(azure).demo_token_url == ""
+    assert read_settings(AZURE).demo_token_url == ""
     with pytest.raises(InvalidSettings, match="VOUCH_DEMO_TOKEN_URL"):
-        read_settings({**azure, "VOUCH_DEMO_TOKEN_URL": "https://tokens.example"})
+        read_settings({**AZURE, "VOUCH_DEMO_TOKEN_URL": "https://tokens.example"})
+
+
+def test_origin_of_checkpoints_is_the_regions_unless_it_is_set() -> None:
+    assert read_settings(SOUND).trail_origin == "vouch/westeurope"
+    assert read_settings({**SOUND, "VOUCH_TRAIL_ORIGIN": "audit.example/eu"}).trail_origin == "audit.example/eu"
+
+
+@pytest.mark.parametrize("origin", ["two words", "a+b", "a\nb"])
+def test_origin_that_can_name_no_key_is_refused(origin: str) -> None:
+    with pytest.raises(InvalidSettings, match="VOUCH_TRAIL_ORIGIN"):
+        read_settings({**SOUND, "VOUCH_TRAIL_ORIGIN": origin})
+
+
+def test_one_vault_is_required() -> None:
+    none = {name: value for name, value in SOUND.items() if name != "VOUCH_VAULT_FOLDER"}
+    for environ in (none, {**SOUND, "VOUCH_VAULT_URL": "https://v"}):
+        with pytest.raises(InvalidSettings, match="VOUCH_VAULT_FOLDER or VOUCH_VAULT_URL"):
+            read_settings(environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("VOUCH_VAULT_FOLDER", "vault"), ("VOUCH_VAULT_URL", "http://v"), ("VOUCH_LAKE_CONNECTION", "AccountName=a")],
+)
+def test_local_vault_or_lake_and_open_roads_to_a_vault_in_azure_are_refused(name: str, value: str) -> None:
+    with pytest.raises(InvalidSettings, match=name):
+        read_settings({**AZURE, name: value})
+
+
+def test_lake_given_both_ways_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="not both"):
+        read_settings({**SOUND, "VOUCH_LAKE_CONNECTION": "AccountName=a", "VOUCH_LAKE_BLOBS_URL": "https://l"})
 
 
 def test_storage_given_both_ways_is_refused() -> None:

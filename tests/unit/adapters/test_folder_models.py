@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 def test_committed_models_are_served_oldest_first() -> None:
     models = FolderModels(ARTIFACTS)
     assert models.names() == ("deal-fraud",)
-    assert models.versions("deal-fraud") == ("1.0.0", "1.1.0")
+    assert models.versions("deal-fraud") == ("1.0.0", "1.1.0", "1.2.0")
     model = models.find("deal-fraud", "1.1.0")
     assert model is not None
     assert (model.name, model.version) == ("deal-fraud", "1.1.0")

@@ -122,6 +122,37 @@ async def test_pinned_and_synthetic_deals_go_the_same_way(stage: Stage) -> None:
     assert (event["data"]["traffic"], answer["references"]) == ("synthetic", USED)
 
 
+async def test_key_that_only_a_later_version_takes_is_accepted_and_listed_as_unused(stage: Stage) -> None:
+    serve(stage, STABLE)
+    answer, event = await decide(stage, deal())
+    assert (answer["score"], answer["unused"]) == (pytest.approx(0.1), ("agent",))
+    assert event["data"]["personal"]["features"]["agent"] == 7
+    assert event["data"]["personal"]["unused"] == ("agent",)
+
+
+@pytest.mark.parametrize("agent", [[], {}, 2**53, float("inf"), "x" * 257, "\ud800"])
+async def test_unused_value_that_no_record_could_hold_is_refused(stage: Stage, agent: object) -> None:
+    serve(stage, STABLE)
+    (answer,) = await stage.decide(CALL, Asked([deal(agent)]))
+    assert isinstance(answer, InvalidDeal)
+    assert [fault.pointer for fault in answer.faults] == ["/features/agent"]
+
+
+async def test_shadow_that_looks_up_sees_the_key_that_stable_has_no_use_for(stage: Stage) -> None:
+    serve(stage, replace(SHADOW, stable=Target("1.0.0", "standard/1"), candidate=Target("1.2.0", "standard/1")))
+    answer, event = await decide(stage, deal())
+    assert (answer["model"]["version"], answer["unused"]) == ("1.0.0", ("agent",))
+    assert event["data"]["shadow"]["score"] == pytest.approx(0.1 + 20 / 100)
+    assert event["data"]["personal"]["shadow_referenced"] == {"claims": 20}
+
+
+async def test_what_no_version_takes_is_still_a_fault_and_the_only_one(stage: Stage) -> None:
+    serve(stage, STABLE)
+    (answer,) = await stage.decide(CALL, Asked([deal(size=2)]))
+    assert isinstance(answer, InvalidDeal)
+    assert [fault.pointer for fault in answer.faults] == ["/features/size"]
+
+
 async def test_version_that_looks_nothing_up_says_nothing_of_it(stage: Stage) -> None:
     serve(stage, STABLE)
     (answer,) = await stage.decide(CALL, Asked([{"deal_id": "D-1", "features": {"amount": 1, "age": 2}}]))

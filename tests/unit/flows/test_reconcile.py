@@ -132,7 +132,8 @@ async def test_policy_that_no_region_has_is_refused_and_everything_stays(papers:
 async def test_model_under_a_rollout_is_left_alone(papers: Papers) -> None:
     await papers.begin()
     assert await papers.reconcile() == []
-    assert papers.fleet.asked == []
+    assert papers.fleet.changes == 0
+    assert await papers.log.orders(ROLLOUT) == {}
     await papers.log.end("deal-fraud", ROLLOUT)
     assert await states(papers) == ["healed"] * 3
 
@@ -176,6 +177,31 @@ async def test_region_that_is_away_during_a_withdrawal_is_brought_back_when_it_r
     papers.fleet.away.clear()
     assert await states(papers) == ["in sync", "healed", "in sync"]
     assert await papers.fleet.served() == dict.fromkeys(REGIONS, "1.0.0")
+
+
+async def test_undo_that_did_not_reach_control_ends_the_rollout_and_is_followed_everywhere(papers: Papers) -> None:
+    await look(papers)
+    await papers.begin()
+    papers.fleet.away.add("eastus2")
+    await papers.fleet.by_hand("brazilsouth", "withdraw", {"version": "1.1.0", "reason": "bad"})
+    for _ in range(2):
+        assert await papers.reconcile() == []
+    said = (await papers.log.orders(ROLLOUT))["abort"]
+    assert (said["by"], said["reason"]) == ("reconciler", "undo: it is withdrawn in brazilsouth")
+    assert await papers.fleet.served() == {"westeurope": "1.0.0", "eastus2": "1.1.0", "brazilsouth": "1.0.0"}
+    assert (await papers.fleet.release("westeurope")).withdrawn == ("1.1.0",)
+    desired = await papers.log.desired("deal-fraud")
+    assert desired is not None
+    assert desired["target"] == OLD
+
+
+async def test_rollout_of_another_version_than_the_withdrawn_one_goes_on(papers: Papers) -> None:
+    await papers.begin()
+    await papers.fleet.by_hand("brazilsouth", "withdraw", {"version": "0.9.0", "reason": "bad"})
+    changes = papers.fleet.changes
+    await papers.reconcile()
+    assert await papers.log.orders(ROLLOUT) == {}
+    assert papers.fleet.changes == changes
 
 
 async def test_what_was_found_is_shown_and_whatever_is_not_in_sync_is_logged(

@@ -29,7 +29,7 @@ def _refusal(files: Files) -> InvalidBundle:
     return caught.value
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0", "1.2.0"])
 def test_committed_bundle_loads_and_follows_its_schema(version: str) -> None:
     files = read_demo(version)
     model = load_model(files)

@@ -9,6 +9,8 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,23 @@ from sklearn import metrics
 
 from adapters.folder_models import FolderModels
 from scoring.model import Model
+from scoring.reference_table import (
+    MANIFEST_FILE,
+    ReferenceTable,
+    build_table,
+    digest_of_manifest,
+    parse_snapshot_manifest,
+)
+from training.agents import DATASET, build_agents_snapshot, count_agents, look_back
+from training.agents import FEATURES as LOOKED_UP
 from training.claims import COLUMNS, Claim, describe_features, read_claims
 
 ROOT = Path(__file__).parents[3]
 ARTIFACTS = ROOT / "model_artifacts" / "deal-fraud"
 DATA = (ROOT / "training" / "data" / "vehicle_claims.csv.gz").read_bytes()
-VERSIONS = ("1.0.0", "1.1.0")
+VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
+SNAPSHOT_FOLDER = "reference/agents/v1/snapshot=1996-01-01"
+Score = Callable[[Model, list[Claim]], list[float]]
 PERSONAL = {"age", "sex", "marital_status", "policy_holder_age_band"}
 
 
@@ -40,14 +53,45 @@ def model(request: pytest.FixtureRequest) -> Model:
     return model
 
 
-def _score(model: Model, claims: list[Claim]) -> list[float]:
-    rows = [model.encode(claim.features) for claim in claims]
-    assert not any(faults for _, faults in rows)
-    return model.score_many([row.values for row, _ in rows])
+@pytest.fixture(scope="module")
+def tables(claims: list[Claim]) -> dict[int, ReferenceTable]:
+    """The reference table that the claims of each year look into; none for the first."""
+    return {year: _load_snapshot(build_agents_snapshot(claims, year), year) for year in (1995, 1996)}
+
+
+def _load_snapshot(files: dict[str, bytes], year: int) -> ReferenceTable:
+    manifest = parse_snapshot_manifest(files[MANIFEST_FILE], DATASET, f"{year}-01-01")
+    return build_table(manifest, digest_of_manifest(files[MANIFEST_FILE]), files)
+
+
+Rows = list[tuple[float, ...]]
+
+
+@pytest.fixture(scope="module")
+def encode(tables: dict[int, ReferenceTable]) -> Callable[[Model, list[Claim]], Rows]:
+    """Encodes claims as a region of their year would have."""
+
+    def encode_all(model: Model, claims: list[Claim]) -> Rows:
+        return [_encode(model, claim, tables) for claim in claims]
+
+    return encode_all
+
+
+def _encode(model: Model, claim: Claim, tables: dict[int, ReferenceTable]) -> tuple[float, ...]:
+    sent = {**claim.features, **({"rep_number": claim.rep_number} if model.keys else {})}
+    known = {DATASET: tables[claim.year]} if claim.year in tables else {}
+    row, faults = model.encode(sent, model.look_up(sent, known))
+    assert not faults
+    return row.values
+
+
+@pytest.fixture(scope="module")
+def score(encode: Callable[[Model, list[Claim]], Rows]) -> Score:
+    return lambda model, claims: model.score_many(encode(model, claims))
 
 
 def _following_year(model: Model) -> int:
-    return {"1.0.0": 1995, "1.1.0": 1996}[model.version]
+    return {"1.0.0": 1995, "1.1.0": 1996, "1.2.0": 1996}[model.version]
 
 
 def _manifest(model: Model) -> Any:
@@ -59,24 +103,31 @@ def _manifest(model: Model) -> Any:
     reason="the committed bytes were made on Linux on x86-64; another C library rounds the last bit otherwise",
 )
 def test_training_in_a_fresh_process_gives_the_committed_bytes(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "training", "--out", tmp_path], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-m", "training", "--out", tmp_path, "--lake", tmp_path / "lake"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "lake" / SNAPSHOT_FOLDER).iterdir()}
+    assert made == build_agents_snapshot(read_claims(DATA), 1996)
     for version in VERSIONS:
         made = {path.name: path.read_bytes() for path in (tmp_path / "deal-fraud" / version).iterdir()}
         kept = {path.name: path.read_bytes() for path in (ARTIFACTS / version).iterdir()}
         assert {name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name)} == set()
 
 
-def test_scores_equal_lightgbms_own_on_every_claim_ever_made(model: Model, claims: list[Claim]) -> None:
+def test_scores_equal_lightgbms_own_on_every_claim_ever_made(
+    model: Model, claims: list[Claim], encode: Callable[[Model, list[Claim]], Rows]
+) -> None:
     original = lightgbm.Booster(model_file=ARTIFACTS / model.version / "model.txt")
-    table = np.array([model.encode(claim.features)[0].values for claim in claims])
+    table = np.array(encode(model, claims))
     expected = original.predict(table).tolist()
-    assert _score(model, claims) == expected
+    assert model.score_many(table.tolist()) == expected
     assert [model.score(row) for row in table.tolist()] == expected
 
 
-def test_reported_quality_of_the_following_year_equals_scikit_learns(model: Model, claims: list[Claim]) -> None:
+def test_reported_quality_of_the_following_year_equals_scikit_learns(
+    model: Model, claims: list[Claim], score: Score
+) -> None:
     later = [claim for claim in claims if claim.year == _following_year(model)]
-    labels, scores = [claim.is_fraud for claim in later], _score(model, later)
+    labels, scores = [claim.is_fraud for claim in later], score(model, later)
     reported = _manifest(model)["metrics"]["following_years"][str(_following_year(model))]
     assert reported["auc"] == round(metrics.roc_auc_score(labels, scores), 4)
     assert reported["average_precision"] == round(metrics.average_precision_score(labels, scores), 4)
@@ -85,14 +136,16 @@ def test_reported_quality_of_the_following_year_equals_scikit_learns(model: Mode
     assert f"| {_following_year(model)} |" in (ARTIFACTS / model.version / "CARD.md").read_text()
 
 
-def test_model_beats_guessing_on_the_following_year_by_far(model: Model, claims: list[Claim]) -> None:
+def test_model_beats_guessing_on_the_following_year_by_far(model: Model, claims: list[Claim], score: Score) -> None:
     later = [claim for claim in claims if claim.year == _following_year(model)]
-    assert metrics.roc_auc_score([claim.is_fraud for claim in later], _score(model, later)) > 0.72
+    assert metrics.roc_auc_score([claim.is_fraud for claim in later], score(model, later)) > 0.72
 
 
-def test_standard_policy_reviews_and_declines_about_what_it_promises_on_1996(model: Model, claims: list[Claim]) -> None:
+def test_standard_policy_reviews_and_declines_about_what_it_promises_on_1996(
+    model: Model, claims: list[Claim], score: Score
+) -> None:
     genuine = [claim for claim in claims if claim.year == 1996 and not claim.is_fraud]
-    risk_scores = [model.risk_score(score) for score in _score(model, genuine)]
+    risk_scores = [model.risk_score(one) for one in score(model, genuine)]
     assert 0.15 < sum(risk >= 800 for risk in risk_scores) / len(genuine) < 0.25
     assert 0.005 < sum(risk >= 980 for risk in risk_scores) / len(genuine) < 0.035
 
@@ -109,7 +162,7 @@ def test_groups_of_every_personal_attribute_add_up_to_all_claims(model: Model) -
 
 def test_reference_histograms_count_every_training_claim(model: Model) -> None:
     reference = _manifest(model)["reference"]
-    assert reference["rows"] == {"1.0.0": 6142, "1.1.0": 11337}[model.version]
+    assert reference["rows"] == {"1.0.0": 6142, "1.1.0": 11337, "1.2.0": 11337}[model.version]
     for histogram in (*reference["features"].values(), reference["score"], reference["risk_score"]):
         assert sum(histogram["counts"]) + histogram["missing"] + histogram["unseen"] == reference["rows"]
 
@@ -141,3 +194,37 @@ def test_unknown_ages_and_dates_are_missing(claims: list[Claim]) -> None:
     assert sum(claim.features["claim_day"] is None for claim in claims) == 1
     assert sum(claim.features["claim_month"] is None for claim in claims) == 1
     assert sum(None in claim.features.values() for claim in claims) == 320
+
+
+def test_claim_is_shown_what_its_agent_did_the_year_before_and_nothing_of_its_own_year(claims: list[Claim]) -> None:
+    claim = next(claim for claim in claims if claim.year == 1995)
+    before = [other for other in claims if other.year == 1994]
+    own = [other for other in before if other.rep_number == claim.rep_number]
+    assert look_back(claim, count_agents(claims)) == {
+        "agent_claim_share_last_year": round(len(own) / len(before), 6),
+        "agent_fraud_rate_last_year": round(sum(other.is_fraud for other in own) / len(own), 6),
+    }
+    changed = [replace(other, is_fraud=not other.is_fraud) if other.year >= 1995 else other for other in claims]
+    assert look_back(claim, count_agents(changed)) == look_back(claim, count_agents(claims))
+
+
+def test_nothing_is_known_of_agents_before_the_first_year(claims: list[Claim]) -> None:
+    first = next(claim for claim in claims if claim.year == 1994)
+    assert set(look_back(first, count_agents(claims)).values()) == {None}
+
+
+def test_version_with_reference_data_says_that_it_is_no_better_for_it() -> None:
+    card = (ARTIFACTS / "1.2.0" / "CARD.md").read_text()
+    assert "not because they help" in card
+    metrics = json.loads((ARTIFACTS / "1.2.0" / "manifest.json").read_bytes())["metrics"]
+    with_them = metrics["following_years"]["1996"]["auc"]
+    without = metrics["earlier_versions"]["1.1.0"]["1996"]["auc"]
+    assert abs(with_them - without) < 0.02
+    assert f"{with_them:.3f} with them" in " ".join(card.split())
+
+
+def test_golden_deals_of_a_version_that_looks_up_carry_their_own_rows() -> None:
+    lines = [json.loads(line) for line in (ARTIFACTS / "1.2.0" / "golden.jsonl").read_bytes().splitlines()]
+    assert all(set(line["referenced"]) == set(LOOKED_UP) for line in lines)
+    assert not any(set(line["features"]) & set(LOOKED_UP) for line in lines)
+    assert {line["referenced"]["agent_fraud_rate_last_year"] is None for line in lines} == {True, False}
