@@ -32,18 +32,26 @@ from adapters.keyvault_vault import connect_key_vault
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
 from adapters.tables_counters import TablesCounters
+from adapters.tables_index import TablesIndex
 from adapters.tables_lane import WriteLimits
+from adapters.tables_lanes import TablesLanes
 from adapters.tables_ledger import TablesLedger
+from adapters.tables_record_keys import TablesRecordKeys
 from adapters.tables_releases import TablesReleases
 from adapters.tables_reservations import TablesReservations
 from adapters.tables_rows import TablesRows
 from flows.admit_deal import Residency
 from flows.compose_service import ControlPorts, build_service
+from flows.compose_trail import TrailPorts, TrailSettings
 from flows.regions import Region, control_of, parse_regions
 from flows.rollouts import RolloutSettings
 from flows.trail_ports import Vault
+from orchestrations.activities import rollouts_orchestrations, trail_orchestrations
+from orchestrations.engine import DurableEngine, DurableSealing
 from triggers.blueprints import build_blueprint
+from triggers.control_timer import control_timer_blueprint
 from triggers.decisions import decisions_blueprint
+from triggers.durable_blueprints import durable_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
 from triggers.lake import lake_blueprint
@@ -55,6 +63,8 @@ from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
 from triggers.rollouts import elsewhere_blueprint, reading_answers, steering_answers
 from triggers.scoring import scoring_blueprint
+from triggers.seal_timer import seal_timer_blueprint
+from triggers.trail import sealing_answers, trail_answers
 from triggers.unmatched import unmatched_blueprint
 from triggers.versions import versions_blueprint
 
@@ -114,6 +124,8 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         reference_rows=TablesRows(storage, REFERENCE_TABLE),
         registry=connect_registry(settings),
         control=build_control(settings, storage, regions),
+        trail=build_trail_ports(settings, storage),
+        trail_settings=TrailSettings(settings.trail_origin, settings.seal, settings.seal_pace),
     )
     keys = JwtKeys(settings.jwks_url, BlobsDocuments(storage), clock)
     return Edge(service, JwtTokens(keys, settings.issuer, settings.audience, clock), clock)
@@ -137,11 +149,9 @@ def connect_registry(settings: Settings) -> BlobsBundles | None:
 
 
 def build_control(settings: Settings, storage: AzureStorage, regions: Mapping[str, Region]) -> ControlPorts | None:
-    """What the control region needs besides; the durable library is imported only there, since that takes time."""
+    """What the control region needs besides."""
     if not regions[settings.region].control:
         return None
-    from orchestrations.engine import DurableEngine  # noqa: PLC0415
-
     pairs = {region.name: region.pair for region in regions.values() if region.pair}
     return ControlPorts(
         rows=TablesRows(storage, ROLLOUTS_TABLE),
@@ -156,6 +166,30 @@ def build_control(settings: Settings, storage: AzureStorage, regions: Mapping[st
     )
 
 
+def build_trail_ports(settings: Settings, storage: AzureStorage) -> TrailPorts:
+    """What the audit trail stands on."""
+    return TrailPorts(
+        lake=BlobsLake(connect_lake(settings, storage)),
+        lanes=TablesLanes(storage, settings.window_s),
+        record_keys=TablesRecordKeys(storage, settings.window_s),
+        index=TablesIndex(storage),
+        vault=connect_vault(settings),
+        keyring_rows=TablesRows(storage, "keyring"),
+        subject_rows=TablesRows(storage, "subjects"),
+        witness_rows=TablesRows(storage, "witness"),
+        sealing=DurableSealing(),
+    )
+
+
+def register_trail(app: func.FunctionApp, edge: Edge, settings: Settings) -> None:
+    """Sealing and what people see of it, in every region."""
+    room = edge.service.trail
+    app.register_functions(build_blueprint(edge, trail_answers(room)))
+    app.register_functions(durable_blueprint(edge, sealing_answers(room)))
+    app.register_functions(trail_orchestrations(room))
+    app.register_functions(seal_timer_blueprint(room, settings.seal_schedule))
+
+
 def register_rollouts(app: func.FunctionApp, edge: Edge, settings: Settings) -> None:
     """Rollouts: driven here in the control region, elsewhere the caller is told where that is."""
     room = edge.service.control
@@ -163,11 +197,6 @@ def register_rollouts(app: func.FunctionApp, edge: Edge, settings: Settings) -> 
         regions = parse_regions(json.loads(settings.regions_file.read_text()))
         app.register_functions(elsewhere_blueprint(edge, control_of(regions)))
         return
-    from orchestrations.activities import rollouts_orchestrations  # noqa: PLC0415
-    from orchestrations.engine import DurableEngine  # noqa: PLC0415
-    from triggers.control_timer import control_timer_blueprint  # noqa: PLC0415
-    from triggers.durable_blueprints import durable_blueprint  # noqa: PLC0415
-
     app.register_functions(build_blueprint(edge, reading_answers(room)))
     app.register_functions(durable_blueprint(edge, steering_answers(room, DurableEngine())))
     app.register_functions(rollouts_orchestrations(room))
@@ -178,6 +207,7 @@ def build_app(edge: Edge, settings: Settings) -> func.FunctionApp:
     """The app with every function of the table of endpoints."""
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     register_rollouts(app, edge, settings)
+    register_trail(app, edge, settings)
     app.register_functions(versions_blueprint(edge))
     app.register_functions(registry_blueprint(edge))
     app.register_functions(reference_blueprint(edge))

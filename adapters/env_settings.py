@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from audit.notes import is_key_name
+from flows.seal_window import SealSettings
 from rollouts.plan import Before
 from scoring.release import Release, Target
 
 T = TypeVar("T")
 SHORTEST_SECRET = 16
+CLOCK_SKEW_S = 5.0
 APP_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -64,6 +66,9 @@ class Settings:
     notify_secret: bytes
     stuck_after_s: float
     keep_history_s: float
+    seal: SealSettings
+    seal_schedule: str
+    seal_pace: Mapping[str, float]
     in_azure: bool
 
 
@@ -114,8 +119,23 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         notify_secret=reader.text("VOUCH_NOTIFY_SECRET", "").encode() or b"",
         stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", _positive_float, "1800"),
         keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", _positive_float, "86400"),
+        seal=SealSettings(
+            window_s=reader.parsed("VOUCH_WINDOW_S", _positive_int, "3600"),
+            grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", _positive_float, "300"),
+            at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "4"),
+            look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", _positive_int, "604800"),
+            suppressed_below=reader.parsed("VOUCH_SUPPRESSED_BELOW", _positive_int, "5"),
+        ),
+        seal_schedule=reader.text("VOUCH_SEAL_SCHEDULE", "0 */5 * * * *"),
+        seal_pace={
+            "slice_s": 30.0,
+            "attempt_s": reader.parsed("VOUCH_SEAL_ATTEMPT_S", _positive_float, "900"),
+            "lease_s": 30.0,
+            "rollback_s": reader.parsed("VOUCH_SEAL_GIVE_UP_S", _positive_float, "7200"),
+        },
         in_azure="WEBSITE_INSTANCE_ID" in environ,
     )
+    reader.check_grace(settings)
     reader.check_notices(settings)
     reader.check_storage(settings)
     reader.check_vault(settings)
@@ -237,6 +257,12 @@ class _Reader:
             self._faults.append("VOUCH_REGISTRY_CONNECTION: is for local use; in Azure the managed identity is used")
         if settings.in_azure and settings.app_token_file:
             self._faults.append("VOUCH_APP_TOKEN_FILE: is for local use; in Azure the managed identity is used")
+
+    def check_grace(self, settings: Settings) -> None:
+        if not self._faults and settings.seal.grace_s < settings.write_deadline_s + CLOCK_SKEW_S:
+            self._faults.append(
+                f"VOUCH_SEAL_GRACE_S: must be at least the write deadline and {CLOCK_SKEW_S:g} s for the clocks' skew"
+            )
 
     def check_notices(self, settings: Settings) -> None:
         if settings.notify_url and len(settings.notify_secret) < SHORTEST_SECRET:

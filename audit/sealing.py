@@ -16,9 +16,11 @@ from uuid import UUID
 import msgspec
 
 from audit.canonical import canonical_json
+from audit.layout import DECISION_TYPES
 from audit.personal import DEAL, DECISION, SUBJECT, handle_of, seal_personal
-from audit.records import SALT_BYTES
+from audit.records import SALT_BYTES, RecordType
 
+NEVER_PERSONAL = frozenset({RecordType.DECISION_REJECTED.value, RecordType.DECISION_LABELLED.value})
 _COMMITMENT = b'"personal_commitment":'
 _SALT_ONLY = len('{"salt":""}') + 2 * SALT_BYTES
 
@@ -44,21 +46,29 @@ _read_personal = msgspec.json.Decoder(_Personal).decode
 
 
 class DamagedRow(ValueError):
-    """A row of the ledger whose digest is not its record's."""
+    """A row of the ledger that is no record at all."""
 
 
 class LedgerRow(msgspec.Struct, frozen=True):
     """A record as the sealer sees it. `rest` and `personal` are canonical JSON; `personal` is empty where it was
-    erased. `decision_id` is that of the decision that it speaks of."""
+    erased. `decision_id` is that of the decision that it speaks of. `is_sound`: the digest that was written with it
+    is its own."""
 
     record_id: UUID
     type: str
     digest: str
+    is_sound: bool
     rest: bytes
     personal: bytes
     deal_id: str
     subjects: Sequence[str]
     decision_id: str
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it has a place among the record keys. By its type, so that an erasure between two tries of sealing
+        moves no other record's place."""
+        return self.type.startswith(DECISION_TYPES) and self.type not in NEVER_PERSONAL
 
     @property
     def is_personal(self) -> bool:
@@ -67,18 +77,32 @@ class LedgerRow(msgspec.Struct, frozen=True):
 
 
 def read_row(entity: Mapping[str, Any]) -> LedgerRow:
-    """A record's row. Raises DamagedRow where its digest differs."""
-    payload = zlib.decompress(entity["event"])
-    event = _read_event(payload)
-    personal = bytes(event.data.personal)
-    rest = payload.replace(b'"personal":' + personal + b"," + _COMMITMENT, _COMMITMENT, 1) if personal else payload
-    if f"sha256:{sha256(rest).hexdigest()}" != entity["digest"] or event.id != entity["RowKey"]:
-        raise DamagedRow(f"the row {entity['RowKey']} is not the record that was written")
-    about = _read_personal(personal) if personal else _Personal()
+    """A record's row. Raises DamagedRow where there is none in it."""
+    try:
+        payload = zlib.decompress(entity["event"])
+        event = _read_event(payload)
+        record_id = UUID(entity["RowKey"])
+        rest, personal = _split(payload, event)
+        about = _read_personal(personal) if personal else _Personal()
+    except (zlib.error, msgspec.DecodeError, ValueError, KeyError) as error:
+        raise DamagedRow(f"the row {entity['RowKey']} holds no record: {error}") from None
+    digest = _digest(rest)
     return LedgerRow(
-        UUID(event.id), event.type, entity["digest"], rest, personal, about.deal_id, about.subjects,
-        event.data.decision_id,
-    )  # fmt: skip
+        record_id=record_id,
+        type=event.type,
+        digest=digest,
+        is_sound=digest == entity["digest"] and event.id == entity["RowKey"] and event.type == entity["type"],
+        rest=rest,
+        personal=personal,
+        deal_id=about.deal_id,
+        subjects=about.subjects,
+        decision_id=event.data.decision_id,
+    )
+
+
+def digest_of_line(line: bytes) -> str:
+    """The record digest of a line of the lake. Raises msgspec.DecodeError."""
+    return _digest(_split(line, _read_event(line))[0])
 
 
 def without_personal(row: LedgerRow) -> bytes:
@@ -105,6 +129,18 @@ def build_line(row: LedgerRow, record_key: bytes | None, subject_keys: Mapping[s
         return row.rest
     sealed = seal_personal(row.personal, row.record_id, row.digest, record_key, subject_keys)
     return _splice(row.rest, canonical_json(sealed))
+
+
+def _split(payload: bytes, event: _Event) -> tuple[bytes, bytes]:
+    """The record without `personal`, and `personal` as it stands in it."""
+    personal = bytes(event.data.personal)
+    if not personal:
+        return payload, b""
+    return payload.replace(b'"personal":' + personal + b"," + _COMMITMENT, _COMMITMENT, 1), personal
+
+
+def _digest(rest: bytes) -> str:
+    return f"sha256:{sha256(rest).hexdigest()}"
 
 
 def _splice(rest: bytes, personal: bytes) -> bytes:

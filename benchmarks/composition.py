@@ -6,13 +6,15 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 import azure.functions as func
 
-from adapters.azure_storage import connect_by_string
+from adapters.azure_storage import AzureStorage, connect_by_string
 from adapters.blobs_bundles import BlobsBundles
 from adapters.blobs_lake import BlobsLake
 from adapters.env_settings import Settings, read_settings
+from adapters.file_vault import FileVault
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
 from adapters.held_models import HeldModels
@@ -21,13 +23,18 @@ from adapters.jwt_keys import JwtKeys
 from adapters.jwt_tokens import JwtTokens
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
+from adapters.tables_index import TablesIndex
+from adapters.tables_lanes import TablesLanes
+from adapters.tables_record_keys import TablesRecordKeys
 from audit.counters import Counters
 from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
 from flows.admit_deal import Residency
 from flows.compose_service import build_service
+from flows.compose_trail import TrailPorts, TrailSettings
 from flows.ports import Ledger, RegionAnswer, RegionUnreachable, Row
 from flows.regions import parse_regions
 from flows.service import Service
+from orchestrations.engine import DurableSealing
 from triggers.edge import Edge
 from triggers.health import health_blueprint
 from triggers.scoring import scoring_blueprint
@@ -105,6 +112,8 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
         kept=kept,
         lake=BlobsLake(storage.blobs),
         reference_rows=NoRows(),
+        trail=_trail_ports(storage, settings.window_s),
+        trail_settings=TrailSettings(f"vouch/{settings.region}", settings.seal, settings.seal_pace),
     )
     return service, settings
 
@@ -119,3 +128,18 @@ def build_memory_app() -> func.FunctionApp:
     for blueprint in (scoring_blueprint, health_blueprint, unmatched_blueprint):
         app.register_functions(blueprint(edge))
     return app
+
+
+def _trail_ports(storage: AzureStorage, window_s: int) -> TrailPorts:
+    """The trail's own parts, which no benchmark over storage in memory uses."""
+    return TrailPorts(
+        lake=BlobsLake(storage.blobs),
+        lanes=TablesLanes(storage, window_s),
+        record_keys=TablesRecordKeys(storage, window_s),
+        index=TablesIndex(storage),
+        vault=FileVault(Path("none")),
+        keyring_rows=NoRows(),
+        subject_rows=NoRows(),
+        witness_rows=NoRows(),
+        sealing=DurableSealing(),
+    )

@@ -10,6 +10,7 @@ from flows.active_snapshots import ActiveSnapshots
 from flows.admit_deal import Residency
 from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
+from flows.compose_trail import TrailPorts, TrailSettings, build_trail
 from flows.control_room import ControlRoom
 from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
@@ -85,6 +86,8 @@ def build_service(
     reference_rows: Rows,
     registry: BundleStore | None = None,
     control: ControlPorts | None = None,
+    trail: TrailPorts,
+    trail_settings: TrailSettings,
 ) -> Service:
     """One region's use cases. `secret` keys the HMACs of idempotency, `lease_s` is a reservation's, in seconds;
     `kept` is the region's own copy of versions, `registry` where they come from; `reference_rows` say which snapshots
@@ -127,6 +130,16 @@ def build_service(
         read_lake=ReadLake(lake, write, clock),
         activate_snapshot=ActivateSnapshot(active, lake, models, references, write, clock),
         control=room,
+        trail=build_trail(
+            residency.region,
+            trail,
+            trail_settings,
+            checkpoint_keys={name: one.checkpoint_keys for name, one in residency.regions.items()},
+            models=models,
+            clock=clock,
+            entropy=entropy,
+            call_region=call_region,
+        ),
     )
 
 

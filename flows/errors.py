@@ -174,6 +174,14 @@ class StorageUnavailable(VouchError):
     """The region's storage did not answer or refused, for something that can be asked for again."""
 
 
+class CheckpointRefused(VouchError):
+    """A checkpoint that a witness can't keep: not signed, not consistent with what it holds, or not the next."""
+
+
+class WindowOpen(VouchError):
+    """A window that can't be sealed yet; the message says from when on it can."""
+
+
 class LedgerUnavailable(VouchError):
     """The record could not be written within its deadline; whether it was is unknown."""
 

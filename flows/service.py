@@ -21,6 +21,7 @@ from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
 from flows.record_review import RecordReview
 from flows.score_golden import ScoreGolden
+from flows.trail_room import TrailRoom
 from flows.undo_version import UndoVersion
 from scoring.model import Model
 from scoring.release import Release
@@ -51,6 +52,7 @@ class Service:
     read_lake: ReadLake
     activate_snapshot: ActivateSnapshot
     control: ControlRoom | None
+    trail: TrailRoom
     _refreshing: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def ensure_started(self) -> None:

@@ -27,6 +27,14 @@ ROLLOUT_SETTINGS = {
 }
 """A rollout's pace on one machine, where nobody waits for an hour."""
 
+SEAL_SETTINGS = {
+    "VOUCH_SEAL_GRACE_S": "10",
+    "VOUCH_SEAL_SCHEDULE": "*/5 * * * * *",
+    "VOUCH_SEAL_ATTEMPT_S": "30",
+    "VOUCH_SEAL_GIVE_UP_S": "300",
+}
+"""The same for windows of a minute."""
+
 
 @dataclass(slots=True)
 class RegionProcess:
@@ -66,6 +74,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_REGISTRY_CONNECTION": azurite.connection_string(REGISTRY_ACCOUNT),
         "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),
         **ROLLOUT_SETTINGS,
+        **SEAL_SETTINGS,
     }
 
 

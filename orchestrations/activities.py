@@ -7,16 +7,18 @@ the orchestration the host's own text with its stack, so that none does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import azure.durable_functions as df
 
 from flows.control_room import ControlRoom
 from flows.errors import VouchError
+from flows.trail_room import TrailRoom
 from orchestrations import names
 from orchestrations.region_rollout import region_rollout
 from orchestrations.rollout import rollout
+from orchestrations.seal_window import seal_window
 
 logger = logging.getLogger("vouch.rollouts")
 Document = Mapping[str, Any]
@@ -24,13 +26,13 @@ Body = Callable[[Document], Awaitable[Document]]
 
 
 def rollouts_orchestrations(room: ControlRoom) -> df.Blueprint:
-    """The orchestrators and the activities that they name."""
-    blueprint = df.Blueprint()
-    for orchestrator in (rollout, region_rollout):
-        blueprint.orchestration_trigger(context_name="context")(orchestrator)
-    for name, body in activity_bodies(room).items():
-        blueprint.activity_trigger(input_name="order", activity=name)(_activity(name, body))
-    return blueprint
+    """The control region's orchestrators and the activities that they name."""
+    return _blueprint((rollout, region_rollout), activity_bodies(room))
+
+
+def trail_orchestrations(room: TrailRoom) -> df.Blueprint:
+    """Every region's: what seals windows."""
+    return _blueprint((seal_window,), trail_bodies(room))
 
 
 def activity_bodies(room: ControlRoom) -> dict[str, Body]:
@@ -46,6 +48,20 @@ def activity_bodies(room: ControlRoom) -> dict[str, Body]:
         names.READ_ORDERS: room.read_orders,
         names.FINISH_ROLLOUT: room.finish_rollout,
     }
+
+
+def trail_bodies(room: TrailRoom) -> dict[str, Body]:
+    """The bodies of the activities that seal."""
+    return {names.FENCE_WINDOW: room.fence, names.SEAL_LANE: room.seal_lane, names.FINISH_WINDOW: room.finish}
+
+
+def _blueprint(orchestrators: Sequence[Callable[..., Any]], bodies: Mapping[str, Body]) -> df.Blueprint:
+    blueprint = df.Blueprint()
+    for orchestrator in orchestrators:
+        blueprint.orchestration_trigger(context_name="context")(orchestrator)
+    for name, body in bodies.items():
+        blueprint.activity_trigger(input_name="order", activity=name)(_activity(name, body))
+    return blueprint
 
 
 def _activity(name: str, body: Body) -> Callable[..., Awaitable[Any]]:

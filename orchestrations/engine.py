@@ -9,7 +9,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from flows.ports import EngineFailed
-from orchestrations.names import NUDGE, ROLLOUT
+from orchestrations.names import NUDGE, ROLLOUT, SEAL_WINDOW
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 ORCHESTRATED = ("id", "model", "plan", "target", "digest", "policy_digest", "pace")
@@ -62,6 +62,21 @@ class DurableEngine:
         except Exception as error:
             raise EngineFailed(str(error)[:200]) from error
         return int(result.instances_deleted)
+
+
+class DurableSealing:
+    """Implements `flows.trail_room.Sealing` with a durable client, which every call is handed by its binding."""
+
+    async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
+        """Start it unless it is under way; whether it was started. Raises EngineFailed."""
+        try:
+            status = await client.get_status(instance)
+            if status and status.runtime_status not in ENDED:
+                return False
+            await client.start_new(SEAL_WINDOW, instance, dict(order))
+        except Exception as error:
+            raise EngineFailed(str(error)[:200]) from error
+        return True
 
 
 def orchestration_input(order: Mapping[str, Any]) -> dict[str, Any]:

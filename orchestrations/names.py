@@ -5,7 +5,8 @@ from __future__ import annotations
 
 ROLLOUT = "rollout"
 REGION_ROLLOUT = "region_rollout"
-ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT)
+SEAL_WINDOW = "seal_window"
+ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT, SEAL_WINDOW)
 
 OPEN_ROLLOUT = "run_open_rollout"
 PULL_VERSION = "run_pull_version"
@@ -27,6 +28,11 @@ ACTIVITIES = (
     READ_ORDERS,
     FINISH_ROLLOUT,
 )
+
+FENCE_WINDOW = "run_fence_window"
+SEAL_LANE = "run_seal_lane"
+FINISH_WINDOW = "run_finish_window"
+TRAIL_ACTIVITIES = (FENCE_WINDOW, SEAL_LANE, FINISH_WINDOW)
 
 NUDGE = "nudge"
 """Raised when somebody has said something: look at the orders now. Nothing is in it."""

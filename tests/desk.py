@@ -13,6 +13,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from adapters.folder_models import FolderModels
 from adapters.folder_policies import FolderPolicies
@@ -20,13 +23,16 @@ from adapters.held_models import HeldModels
 from adapters.held_policies import HeldPolicies
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
+from audit.notes import Checkpoint, VerifierKey, sign_note
 from flows.admit_deal import Residency
 from flows.calls import Caller
 from flows.compose_service import ControlPorts, build_service
+from flows.compose_trail import TrailPorts, TrailSettings
 from flows.errors import Unauthenticated
 from flows.ports import EngineFailed, RegionAnswer, RegionUnreachable
 from flows.regions import Region
 from flows.rollouts import RolloutSettings
+from flows.seal_window import SealSettings
 from flows.service import Service
 from scoring.release import Release, Target
 from tests.fakes import (
@@ -38,6 +44,7 @@ from tests.fakes import (
     MemoryReservations,
     MemoryRows,
 )
+from tests.fakes_trail import MemoryIndex, MemoryLanes, MemoryRecordKeys, MemoryVault
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint
@@ -52,12 +59,17 @@ from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
 from triggers.rollouts import reading_answers, steering_answers
 from triggers.scoring import scoring_blueprint
+from triggers.trail import sealing_answers, trail_answers
 from triggers.unmatched import unmatched_blueprint
 from triggers.versions import versions_blueprint
 
 ROOT = Path(__file__).resolve().parent.parent
 EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
-AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example")
+SIGNING = ec.generate_private_key(ec.SECP256R1())
+SIGNED_BY = VerifierKey(
+    "vouch/eastus2", SIGNING.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
+AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example", checkpoint_keys=(SIGNED_BY,))
 INITIAL = {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)}
 PACE = {"slice_s": 2, "attempt_s": 10, "lease_s": 30, "rollback_s": 60}
 JSON = {"content-type": "application/json"}
@@ -128,6 +140,17 @@ class RecordingEngine:
             raise self.failure
 
 
+@dataclass
+class RecordingSealing:
+    """Remembers what it was asked to seal."""
+
+    started: list[str] = field(default_factory=list)
+
+    async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
+        self.started.append(instance)
+        return True
+
+
 class RoleTokens:
     """`Bearer scorer,auditor` is a caller with these roles; it stands in for the issuer, not for the edge."""
 
@@ -152,6 +175,8 @@ class Desk:
     engine: RecordingEngine = field(default_factory=RecordingEngine)
     lake: MemoryLake = field(default_factory=MemoryLake)
     reference_rows: MemoryRows = field(default_factory=MemoryRows)
+    lanes: MemoryLanes = field(default_factory=MemoryLanes)
+    sealing: RecordingSealing = field(default_factory=RecordingSealing)
 
     def __post_init__(self) -> None:
         models = HeldModels(load_models(), self.kept)
@@ -185,6 +210,18 @@ class Desk:
             reference_rows=self.reference_rows,
             registry=self.registry,
             control=self.control,
+            trail=TrailPorts(
+                lake=self.lake,
+                lanes=self.lanes,
+                record_keys=MemoryRecordKeys(),
+                index=MemoryIndex(),
+                vault=MemoryVault(),
+                keyring_rows=MemoryRows(),
+                subject_rows=MemoryRows(),
+                witness_rows=MemoryRows(),
+                sealing=self.sealing,
+            ),
+            trail_settings=TrailSettings("vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}),
         )
         self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()), self.engine)
 
@@ -220,6 +257,12 @@ class Desk:
         raise LookupError(f"no function for {method} {path}")
 
 
+def sign_checkpoint(size: int, root: bytes) -> str:
+    """A checkpoint of eastus2, as a note."""
+    checkpoint = Checkpoint("vouch/eastus2", size, root)
+    return sign_note(checkpoint, SIGNED_BY, SIGNING.sign(checkpoint.text.encode(), ec.ECDSA(SHA256())))
+
+
 def read(response: func.HttpResponse) -> Any:
     """The JSON of an answer."""
     return json.loads(response.get_body())
@@ -231,6 +274,8 @@ def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str],
     assert room is not None
     app.register_functions(build_blueprint(edge, reading_answers(room)))
     app.register_functions(durable_blueprint(edge, steering_answers(room, engine)))
+    app.register_functions(build_blueprint(edge, trail_answers(edge.service.trail)))
+    app.register_functions(durable_blueprint(edge, sealing_answers(edge.service.trail)))
     for blueprint in (
         registry_blueprint, versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint,
         lake_blueprint, releases_blueprint, reference_blueprint, open_inference_blueprint, health_blueprint,

@@ -1,4 +1,4 @@
-"""Functions with a durable client. Only the control region has them: the library takes time to import."""
+"""Functions with a durable client."""
 
 from __future__ import annotations
 

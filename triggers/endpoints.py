@@ -248,6 +248,26 @@ READ_LAKE = Endpoint(
     problems=(*AUTHENTICATED, *RECORDING, "invalid-parameter", "not-found", "archived", "range-not-satisfiable",
               "storage-unavailable"),
 )  # fmt: skip
+READ_EXPORTS = Endpoint(
+    "exports_list", ("GET",), "api/v1/exports", "Which windows of the trail are sealed, and how far behind it is",
+    _roles("operator", "auditor", "privacy"), response=schemas.Exports,
+    problems=(*AUTHENTICATED, "ledger-unavailable", "invalid-parameter"),
+)  # fmt: skip
+SEAL_EXPORT = Endpoint(
+    "exports_seal", ("POST",), "api/v1/exports/{window}:seal", "Seal a closed window now",
+    _roles("operator"), schemas.Said, SMALL_BYTES, schemas.SealedWindow,
+    (*AUTHENTICATED, *BODY, "ledger-unavailable", "invalid-request", "not-found", "window-open"), status=202,
+)  # fmt: skip
+READ_WITNESS = Endpoint(
+    "witness_read", ("GET",), "api/v1/witness/{region}", "The last checkpoint that is kept here of another region",
+    _roles("control", "auditor", "operator"), response=schemas.HeldCheckpoint,
+    problems=(*AUTHENTICATED, "not-found", "ledger-unavailable"),
+)  # fmt: skip
+KEEP_CHECKPOINT = Endpoint(
+    "witness_keep", ("POST",), "api/v1/witness/{region}:keep", "Keep another region's checkpoint",
+    _roles("control"), schemas.CheckpointProof, BATCH_BYTES, schemas.HeldCheckpoint,
+    (*AUTHENTICATED, *BODY, "not-found", "ledger-unavailable", "invalid-request", "checkpoint-refused"),
+)  # fmt: skip
 OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
 LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
 READY = Endpoint(
@@ -315,6 +335,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     READ_FLEET,
     ACTIVATE, LIST_REFERENCE,
     LIST_LAKE, READ_LAKE,
+    READ_EXPORTS, SEAL_EXPORT, READ_WITNESS, KEEP_CHECKPOINT,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,
     UNMATCHED,

@@ -21,6 +21,7 @@ from triggers.endpoints import (
     DOWNLOAD,
     ENDPOINTS,
     LIST_LAKE,
+    READ_EXPORTS,
     READ_LAKE,
     SCORE,
     SCORE_BATCH,
@@ -46,6 +47,10 @@ _PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
          "description": "Pins a version; for operators."},
         {"name": "X-Vouch-Synthetic", "in": "header", "schema": {"type": "string", "enum": ["true"]},
          "description": "Recorded, and kept out of metrics; for operators."},
+    ),
+    "exports": (
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200},
+         "description": "How many windows, the newest first; 24 without it."},
     ),
     "release": (
         {"name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
@@ -101,6 +106,8 @@ def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
         "rollout_id": identifier,
         "file": {"type": "string", "pattern": "^(audit|reference)/[A-Za-z0-9._=/-]+$"},
         "dataset": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
+        "window": {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}Z$"},
+        "region": {"type": "string", "enum": sorted(service.trail.keep_checkpoint.regions)},
     }
 
 
@@ -136,7 +143,14 @@ def _path_parameters(route: str, schemas_by_name: Mapping[str, Any]) -> list[dic
 
 
 def _other_parameters(endpoint: Endpoint) -> Sequence[Mapping[str, Any]]:
-    kinds = {CHANGE_RELEASE: "release", SCORE: "deals", SCORE_BATCH: "deals", LIST_LAKE: "files", READ_LAKE: "file"}
+    kinds = {
+        CHANGE_RELEASE: "release",
+        SCORE: "deals",
+        SCORE_BATCH: "deals",
+        LIST_LAKE: "files",
+        READ_LAKE: "file",
+        READ_EXPORTS: "exports",
+    }
     return _PARAMETERS[kinds[endpoint]] if endpoint in kinds else ()
 
 

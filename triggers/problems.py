@@ -186,6 +186,10 @@ KINDS: Mapping[type[VouchError], Kind] = {
         "Nothing is lost. Repeat the request after Retry-After seconds; what it had begun goes on where it stopped.",
         _retry_after,
     ),
+    errors.WindowOpen: Kind(409, "window-open", "The window can't be sealed yet", "{error}."),
+    errors.CheckpointRefused: Kind(
+        409, "checkpoint-refused", "The checkpoint can't be kept", "Nothing was changed: {error}."
+    ),
     errors.LedgerUnavailable: Kind(
         503,
         "ledger-unavailable",

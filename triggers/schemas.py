@@ -353,6 +353,58 @@ class LakeFiles(Struct):
     next: str | None
 
 
+class ExportWindow(Struct):
+    """`state`: `open`, `closed`, `sealed` or `late` (sealed, and a lane has appeared since). `rows` and `differences`
+    are what its manifest says."""
+
+    window: str
+    start: str
+    end: str
+    state: Literal["open", "closed", "sealed", "late"]
+    correction: int = 0
+    sequence: int | None = None
+    manifest: str | None = None
+    rows: int | None = None
+    differences: int | None = None
+
+
+class Exports(Struct):
+    """`windows`, the newest first; `waiting` counts those that are closed and not sealed; `lag_s` is the time since
+    the end of the last sealed one."""
+
+    region: str
+    windows: list[ExportWindow]
+    waiting: int
+    lag_s: float
+    sealed_until: str | None
+    checkpoint: dict[str, Any] | None
+    witness: dict[str, Any] | None
+
+
+class SealedWindow(Struct):
+    """`started`: whether this call started it; one that is sealed or under way is left alone."""
+
+    window: str
+    state: Literal["closed", "sealed"]
+    started: bool
+
+
+class HeldCheckpoint(Struct):
+    """A checkpoint that is kept: the tree's size, its root (hex) and the signed note; size 0: none."""
+
+    size: int
+    root: str
+    checkpoint: str
+
+
+class CheckpointProof(Struct, forbid_unknown_fields=True):
+    """`proof` leads from the tree of `old_size`, which is what is held, to the checkpoint's (RFC 9162, 2.1.4), hex."""
+
+    checkpoint: Annotated[str, Meta(max_length=64 * 1024)]
+    old_size: Annotated[int, Meta(ge=0)]
+    proof: Annotated[list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]], Meta(max_length=64)]
+
+
 class Fleet(Struct):
     """What every region is to serve, and what the reconciler last found there."""
 

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from audit.windows import Window
 from flows.calls import ROLES
 from scoring.release import Release, Target
-from tests.desk import ROOT, Desk, golden_deal, golden_features, read
+from tests.desk import ROOT, Desk, golden_deal, golden_features, read, sign_checkpoint
 from tests.snapshots import digest_of, put, snapshot_of
 from triggers.archives import MIMETYPE, digest_header, write_archive
 from triggers.endpoints import ENDPOINTS, PUBLISH, PULL_POLICY, UNMATCHED, Endpoint
@@ -53,9 +54,12 @@ BODIES: dict[str, object] = {
     "rollouts_lint": PLAN,
     "rollout_approve": {"gate": "wave-1"},
     "reference_activate": {"snapshot": "s1", "manifest_sha256": digest_of(STAFF).removeprefix("sha256:")},
+    "exports_seal": {"reason": "why"},
+    "witness_keep": {"checkpoint": sign_checkpoint(1, b"\1" * 32), "old_size": 0, "proof": []},
     **{f"rollout_{verb}": {"reason": "why"} for verb in ("reject", "pause", "resume", "abort", "promote_full")},
     "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
 }
+WINDOW = Window(1_795_467_600, 3600)
 FOLDER = ROOT / "model_artifacts/deal-fraud/1.0.0"
 ARCHIVE = write_archive({path.name: path.read_bytes() for path in FOLDER.iterdir()})
 BODIES |= {
@@ -106,6 +110,10 @@ TABLE = {
     "reference_list": {"auditor", "deliverer", "operator"},
     "lake_list": {"auditor"},
     "lake_read": {"auditor"},
+    "exports_list": {"auditor", "operator", "privacy"},
+    "exports_seal": {"operator"},
+    "witness_read": {"auditor", "control", "operator"},
+    "witness_keep": {"control"},
     "openapi": None,
     "health_live": None,
     "health_ready": None,
@@ -127,8 +135,9 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     """The status an endpoint answers, in a region that is ready."""
     scored = read(await desk.send("POST", "/api/v1/deals:score", golden_deal()))
     values = {"decision_id": scored["decision_id"], "name": "deal-fraud", "model": "deal-fraud", "version": "1.0.0"}
-    values |= {"rollout_id": ROLLOUT, "dataset": "staff"}
+    values |= {"rollout_id": ROLLOUT, "dataset": "staff", "window": WINDOW.name, "region": "eastus2"}
     put(desk.lake, STAFF, dataset="staff")
+    desk.lanes.register(WINDOW, "9f3a")
     values["file"] = next(iter(desk.lake.files))
     if endpoint is PULL_POLICY:
         policy = json.dumps(BODIES["policies_publish"]).encode()
