@@ -62,6 +62,7 @@ async def test_erased_subject_has_no_key_for_what_was_before(subjects: SubjectKe
     assert await subjects.key_for(ANNA, LATE + CLOCK_SKEW_MS) is None
     assert await subjects.erased_at(ANNA) == LATE
     assert wrapped not in str(rows.rows)
+    assert rows.rows[ANNA, ANNA].document["wrapped"] == ""
 
 
 async def test_subject_who_came_back_has_another_key_and_the_tombstone_stays(subjects: SubjectKeys) -> None:
