@@ -136,6 +136,7 @@ def build_service(
             trail_settings,
             checkpoint_keys={name: one.checkpoint_keys for name, one in residency.regions.items()},
             models=models,
+            kept=kept,
             clock=clock,
             entropy=entropy,
             call_region=call_region,

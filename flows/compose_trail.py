@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audit.feature_counts import FeatureBins, FindBins
 from audit.notes import VerifierKey
 from flows.chain_log import ChainLog
 from flows.keyring import Keyring
-from flows.ports import Clock, Entropy, Lake, Models, RegionCalls, Rows
+from flows.known_bins import KnownBins
+from flows.ports import BundleStore, Clock, Entropy, Lake, Models, RegionCalls, Rows
 from flows.read_exports import ReadExports
 from flows.record_keys import RecordKeyring
 from flows.regions import Region
@@ -52,12 +52,13 @@ def build_trail(
     *,
     checkpoint_keys: Mapping[str, Sequence[VerifierKey]],
     models: Models,
+    kept: BundleStore,
     clock: Clock,
     entropy: Entropy,
     call_region: RegionCalls,
 ) -> TrailRoom:
-    """One region's trail. `checkpoint_keys` are the verifier keys of every region; the `models` at hand
-    give the bins of the features that are counted."""
+    """One region's trail. `checkpoint_keys` are the verifier keys of every region; `models` are at
+    hand and `kept` in the region, for the bins of their features."""
     window_s = settings.seal.window_s
     keyring = Keyring(ports.keyring_rows, ports.vault, entropy)
     chain = ChainLog(region.name, settings.origin, window_s, ports.lake, ports.vault, clock)
@@ -75,7 +76,7 @@ def build_trail(
             RecordKeyring(ports.record_keys, keyring, entropy),
             SubjectKeys(ports.subject_rows, keyring, entropy),
             ports.index,
-            _find_bins(models),
+            KnownBins(models, kept),
         ),
         exports=ReadExports(window_s, ports.lake, ports.lanes, chain, seal, clock, tell_witness),
         tell_witness=tell_witness,
@@ -84,18 +85,3 @@ def build_trail(
         pace=settings.pace,
         clock=clock,
     )
-
-
-def _find_bins(models: Models) -> FindBins:
-    """The bins of the versions that are in memory, made once each."""
-    known: dict[tuple[str, str], FeatureBins] = {}
-
-    def find(name: str, version: str) -> FeatureBins | None:
-        if (name, version) not in known:
-            model = models.find(name, version)
-            if model is None:
-                return None
-            known[name, version] = FeatureBins.of(model.reference)
-        return known[name, version]
-
-    return find

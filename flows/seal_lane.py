@@ -25,7 +25,7 @@ from uuid import UUID
 import msgspec
 
 from audit.counters import Counters
-from audit.feature_counts import FeatureCounts, FindBins
+from audit.feature_counts import FeatureCounts
 from audit.ids import time_of
 from audit.key_pages import PAGE_SLOTS
 from audit.layout import DECISIONS, RELEASES, dataset_of, segment_name
@@ -34,6 +34,7 @@ from audit.sealing import DamagedRow, LedgerRow, build_line, digest_of_line, han
 from audit.segments import DamagedSegment, Facts, FileEntry, SegmentReader, SegmentWriter, build_entry, read_head
 from audit.windows import Window
 from flows.keyring import Keyring
+from flows.known_bins import KnownBins
 from flows.ports import Lake
 from flows.record_keys import RecordKeyring
 from flows.subject_keys import SubjectKeys
@@ -80,11 +81,9 @@ Keys = tuple[bytes | None, Mapping[str, bytes]]
 
 
 class SealLane:
-    """`find_bins` gives the bins of a model version's features, None for a version that isn't held."""
-
     def __init__(
         self, region: str, lake: Lake, lanes: Lanes, keyring: Keyring, record_keys: RecordKeyring,
-        subject_keys: SubjectKeys, index: TrailIndex, find_bins: FindBins,
+        subject_keys: SubjectKeys, index: TrailIndex, bins: KnownBins,
     ) -> None:  # fmt: skip
         self._region = region
         self._lake = lake
@@ -93,12 +92,13 @@ class SealLane:
         self._record_keys = record_keys
         self._subject_keys = subject_keys
         self._index = index
-        self._find_bins = find_bins
+        self._bins = bins
 
     async def __call__(self, window: Window, lane: str, types: Collection[str]) -> SealedLane:
         """Seal a fenced lane whose head counts records of these types. Raises StorageFailed, VaultFailed or
         SegmentDiffers."""
         sealed = SealedLane(lane, counters=await self._lanes.minutes(window, lane))
+        await self._bins.prepare((model, version) for model, version, *_ in sealed.counters.groups)
         for dataset in (DECISIONS, RELEASES):
             if any(dataset_of(kind) == dataset for kind in types):
                 sealed.files.append(await self._write(_Pass(window, lane, dataset, sealed)))
@@ -169,7 +169,7 @@ class SealLane:
     def _add_line(self, reading: _Pass, row: LedgerRow, keys: Keys) -> None:
         reading.digests.update(row.digest.encode())
         reading.writer.add(build_line(row, *keys), str(row.record_id), row.type)
-        reading.sealed.features.add(row, self._find_bins)
+        reading.sealed.features.add(row, self._bins)
 
     async def _read_back(self, name: str, reading: _Pass) -> tuple[FileEntry, str]:
         """The facts of a segment as it lies in the lake, and the SHA-256 over its records' digests. Raises

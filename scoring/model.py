@@ -37,7 +37,6 @@ class Model:
         self.manifest = bundle.document
         self.features = bundle.manifest.features
         self.keys = bundle.manifest.keys
-        self.reference = bundle.manifest.reference.features
         self.datasets = self._lookups.datasets if self._lookups else ()
         sent = [feature.name for feature in self.features if feature.source is None]
         self.takes = frozenset([*sent, *(key.name for key in self.keys)])

@@ -28,7 +28,7 @@ from flows.record_keys import RecordKeyring
 from flows.regions import Region
 from flows.seal_window import SealSettings
 from flows.subject_keys import SubjectKeys
-from tests.fakes import CountingEntropy, FakeClock, MemoryModels, MemoryRows
+from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryModels, MemoryRows
 from tests.fakes_trail import MemoryIndex, MemoryLake, MemoryLanes, MemoryRecordKeys, MemoryVault, Steps
 
 HOUR = 3600
@@ -87,6 +87,7 @@ class Trail:
             TrailSettings(origin="vouch/westeurope", seal=SETTINGS, pace={}),
             checkpoint_keys={},
             models=MemoryModels([]),
+            kept=MemoryBundles(),
             clock=self.clock,
             entropy=CountingEntropy(),
             call_region=NoRegions(),
