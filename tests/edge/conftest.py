@@ -30,10 +30,15 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     started.stop()
 
 
+def take_account() -> str:
+    """The name of a storage account that nobody else has taken."""
+    return ACCOUNTS[next(_next_account)]
+
+
 @pytest.fixture
 def account() -> str:
     """The name of a storage account that no other test uses."""
-    return ACCOUNTS[next(_next_account)]
+    return take_account()
 
 
 @pytest.fixture
