@@ -1,4 +1,4 @@
-"""Pages of record keys: one key for each record of a lane, destroyed one by one.
+"""Pages of record keys: one key for each record that may hold something personal, destroyed one by one.
 
 A page is up to 600 slots of 76 bytes, `[record id | wrapped key]`, in order of ids, and fits one property of a table's
 row. A destroyed key is zeros. The row's key is the complement of the first id: the first row from the complement of

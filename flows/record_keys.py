@@ -1,18 +1,16 @@
 """Record keys: one key for each record of a lane, in pages that are written before its segment.
 
-1. Cut the lane's records, all of them, in order, into pages of 600: `in_pages`.
-2. Make a key for each record of a page and insert the page. An earlier try's page wins, and its keys are used, so that
+1. Make a key for each record of a page and insert the page. An earlier try's page wins, and its keys are used, so that
    every try seals the same bytes.
-3. A key of that page that was destroyed meanwhile is None: its person was erased.
+2. A key of that page that was destroyed meanwhile is None: its person was erased.
 
-A page is found again by its first record. It must therefore begin at the same record in every try, whether or not that
-still holds something personal: an erasure between two tries may change what is in a row, but not which rows there are.
+A page is found again by its first record. So a lane has to be cut into the same pages in every try: by what no erasure
+between two tries changes, which rows there are and of which types, not by what is in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 from uuid import UUID
 
 from audit.key_pages import DESTROYED, PAGE_SLOTS, KeyPage, build_page
@@ -20,8 +18,6 @@ from audit.personal import KEY_BYTES, NONCE_BYTES, unwrap_key, wrap_key
 from flows.keyring import Keyring
 from flows.ports import Entropy
 from flows.trail_ports import RecordKeys
-
-T = TypeVar("T")
 
 
 class PageDiffers(Exception):
@@ -37,8 +33,8 @@ class RecordKeyring:
         self._entropy = entropy
 
     async def keys_for(self, record_ids: Sequence[UUID]) -> list[bytes | None]:
-        """The keys of one page of a lane's records (1 to 600, as `in_pages` cuts them), in their order; None where
-        a key was destroyed. Raises PageDiffers."""
+        """The keys of one page of a lane's records (1 to 600), in their order; None where a key was destroyed. Raises
+        PageDiffers."""
         if not 0 < len(record_ids) <= PAGE_SLOTS:
             raise ValueError(f"a page holds 1 to {PAGE_SLOTS} records, not {len(record_ids)}")
         page, keys = await self._make(record_ids)
@@ -69,18 +65,6 @@ class RecordKeyring:
 
     def _nonce(self) -> bytes:
         return bytes.fromhex(self._entropy.token_hex(NONCE_BYTES))
-
-
-async def in_pages(batches: AsyncIterator[Sequence[T]]) -> AsyncIterator[list[T]]:
-    """The same in batches of 600, the last one shorter, however storage cut them."""
-    gathered: list[T] = []
-    async for batch in batches:
-        gathered += batch
-        while len(gathered) >= PAGE_SLOTS:
-            yield gathered[:PAGE_SLOTS]
-            gathered = gathered[PAGE_SLOTS:]
-    if gathered:
-        yield gathered
 
 
 def _unwrap(intermediate: bytes, record_id: UUID, wrapped: bytes) -> bytes | None:

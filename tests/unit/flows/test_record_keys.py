@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from audit.ids import mint_id
 from audit.key_pages import PAGE_SLOTS, build_page
 from audit.personal import WRAPPED_BYTES, Unreadable
 from flows.keyring import Keyring
-from flows.record_keys import PageDiffers, RecordKeyring, in_pages
+from flows.record_keys import PageDiffers, RecordKeyring
 from tests.fakes import CountingEntropy, MemoryRows
 from tests.fakes_trail import MemoryRecordKeys, MemoryVault
 
@@ -106,18 +103,3 @@ async def test_key_put_into_another_records_slot_is_not_used(
         partition.update(dict.fromkeys(partition, swapped))
     with pytest.raises(Unreadable):
         await record_keys.find(known[0])
-
-
-async def batches_of(batches: Sequence[Sequence[int]]) -> AsyncIterator[Sequence[int]]:
-    for batch in batches:
-        yield batch
-
-
-@given(st.lists(st.integers(0, 1_000), max_size=6))
-async def test_pages_are_the_same_however_storage_cut_the_rows(sizes: list[int]) -> None:
-    rows = iter(range(sum(sizes)))
-    cut = [[next(rows) for _ in range(size)] for size in sizes]
-    pages = [page async for page in in_pages(batches_of(cut))]
-    assert [row for page in pages for row in page] == list(range(sum(sizes)))
-    assert all(len(page) == PAGE_SLOTS for page in pages[:-1])
-    assert all(page for page in pages)
