@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from itertools import groupby
 from uuid import UUID
 
 from adapters.azure_storage import AzureStorage
 from adapters.tables_asking import AskLimits, ask
+from adapters.tables_bulk import BULK_LIMITS, CONFLICTS
 from adapters.tables_rest import MAX_OPERATIONS, Entity, Operation, Read, Table, Written
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
 from flows.ports import Reservation
+from flows.trail_ports import Swept
 
 RESERVATIONS_TABLE = "reservations"
 
 
 class TablesReservations:
-    """Implements `flows.ports.Reservations`."""
+    """Implements `flows.ports.Reservations` and `flows.trail_ports.OldReservations`."""
 
     def __init__(self, storage: AzureStorage, limits: AskLimits | None = None) -> None:
         self._table = Table(storage.tables, RESERVATIONS_TABLE)
@@ -46,6 +50,43 @@ class TablesReservations:
             raise StorageFailed(f"a reservation was refused: {written.detail}")
         if not await self._stand(partition, [row]):
             raise Superseded("the reservation was taken over by another call")
+
+    async def sweep(self, until: datetime, following: str, pages: int) -> Swept:
+        """Delete the reservations that expired before a time and that nobody takes over meanwhile: so many pages of
+        what is there, from `following` on (empty: from the start). Raises StorageFailed."""
+        condition, deleted = f"expires_at lt '{until.isoformat()}'", 0
+        for _ in range(pages):
+            page = await ask(partial(self._table.read_page, condition, following=following), BULK_LIMITS)
+            for partition, found in groupby(page.rows, key=lambda read: str(read.entity["PartitionKey"])):
+                deleted += await self._delete_together(partition, list(found))
+            following = page.following
+            if not following:
+                break
+        return Swept(deleted, following)
+
+    async def _delete_together(self, partition: str, reads: Sequence[Read]) -> int:
+        """Delete rows of a partition as they were read; how many were."""
+        deleted = 0
+        for at in range(0, len(reads), MAX_OPERATIONS):
+            batch = reads[at : at + MAX_OPERATIONS]
+            operations = [Operation(read.entity, is_insert=False, if_match=read.etag, is_delete=True) for read in batch]
+            body = self._table.encode_transaction(operations)
+            written = await ask(partial(self._table.send_deletes, body, len(batch)), BULK_LIMITS)
+            if written.status in {404, *CONFLICTS}:
+                deleted += sum([await self._delete(partition, read) for read in batch])
+            elif written.is_done:
+                deleted += len(batch)
+            else:
+                raise StorageFailed(f"reservations could not be deleted: {written.detail}")
+        return deleted
+
+    async def _delete(self, partition: str, read: Read) -> bool:
+        key = str(read.entity["RowKey"])
+        delete = partial(self._table.delete, partition, key, etag=read.etag)
+        written = await ask(delete, BULK_LIMITS)
+        if written.is_done or written.status in {404, *CONFLICTS}:
+            return written.is_done
+        raise StorageFailed(f"a reservation could not be deleted: {written.detail}")
 
     async def _insert_together(self, partition: str, rows: Sequence[Reservation]) -> None:
         body = self._table.encode_transaction([Operation(_entity(partition, row)) for row in rows])

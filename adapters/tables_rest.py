@@ -115,9 +115,9 @@ class Table:
         answer = await self._service.request("PATCH", path, headers, encode_entity(entity), timeout_s=timeout_s)
         return _written(answer)
 
-    async def delete(self, partition: str, row: str, timeout_s: float) -> Written:
-        """Delete whatever stands there."""
-        headers = {**_ACCEPT, "If-Match": "*"}
+    async def delete(self, partition: str, row: str, timeout_s: float, etag: str = "*") -> Written:
+        """Delete what stands there, if it is still as `etag` says."""
+        headers = {**_ACCEPT, "If-Match": etag}
         answer = await self._service.request("DELETE", self._path(partition, row), headers, timeout_s=timeout_s)
         return _written(answer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -49,6 +50,22 @@ class Lanes(Protocol):
 
     async def delete(self, window: Window, lane: str) -> None:
         """Delete a lane with all its rows, its row in the registry last. Twice is harmless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many reservations were deleted, and what to go on with; empty at the end."""
+
+    deleted: int
+    following: str
+
+
+class OldReservations(Protocol):
+    """The reservations, as whoever purges sees them."""
+
+    async def sweep(self, until: datetime, following: str, pages: int) -> Swept:
+        """Delete the reservations that expired before a time and that nobody takes over meanwhile: so many pages of
+        what is there, from `following` on (empty: from the start). Raises StorageFailed."""
 
 
 class RecordKeys(Protocol):

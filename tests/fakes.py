@@ -15,6 +15,7 @@ from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
 from flows.ports import Kept, LakeFile, LakePage, Reservation, Row, Span
+from flows.trail_ports import Swept
 from scoring.faults import Fault
 from scoring.features import EncodedRow, Feature, Key, Kind, LookedUp, Source
 from scoring.lookups import NOTHING, Lookups, Tables
@@ -118,6 +119,17 @@ class MemoryReservations:
         if self.rows[partition][row.key].etag != row.etag:
             raise Superseded
         self.rows[partition][row.key] = replace(row, etag=str(uuid4()))
+
+    async def sweep(self, until: datetime, following: str, pages: int) -> Swept:
+        """A page is a partition."""
+        self._fail()
+        left, deleted = sorted(name for name in self.rows if name >= following), 0
+        for partition in left[:pages]:
+            expired = [key for key, row in self.rows[partition].items() if row.expires_at < until]
+            for key in expired:
+                del self.rows[partition][key]
+            deleted += len(expired)
+        return Swept(deleted, left[pages] if len(left) > pages else "")
 
     def _fail(self) -> None:
         if self.failure is not None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.azure_storage import connect_by_string
 from adapters.tables_asking import AskLimits
 from adapters.tables_reservations import TablesReservations
+from adapters.tables_rest import Read
 from audit.ids import mint_id
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
 from flows.ports import Reservation
+from flows.trail_ports import Swept
 from tests.edge.ledger.proxy import Fault, Proxy, first
 
 EXPIRES_AT = datetime(2026, 11, 23, 21, 0, 5, 123_456, UTC)
@@ -105,3 +107,60 @@ async def test_storage_that_is_gone_is_told(reservations: TablesReservations, pr
     await proxy.stop()
     with pytest.raises(StorageFailed):
         await reservations.insert(PARTITION, rows(1))
+
+
+NOW = EXPIRES_AT + timedelta(days=90)
+STILL = [replace(row, expires_at=NOW + timedelta(seconds=1)) for row in rows(2, seed=4)]
+
+
+async def test_sweep_deletes_what_expired_long_ago_and_nothing_else(reservations: TablesReservations) -> None:
+    for partition in (PARTITION, "label-1", "review-1"):
+        await reservations.insert(partition, rows(120))
+    await reservations.insert("label-2", STILL)
+    assert await reservations.sweep(NOW, "", pages=100) == Swept(360, "")
+    assert await reservations.sweep(NOW, "", pages=100) == Swept(0, "")
+    assert [await reservations.read(partition) for partition in (PARTITION, "label-1", "review-1")] == [[], [], []]
+    assert [replace(row, etag="") for row in await reservations.read("label-2")] == STILL
+
+
+async def test_sweep_goes_on_where_the_last_one_stopped(reservations: TablesReservations) -> None:
+    for number in range(3):
+        await reservations.insert(f"label-{number}", rows(1_000))
+    swept = await reservations.sweep(NOW, "", pages=1)
+    assert swept.following
+    assert swept.deleted == 1_000
+    rest = await reservations.sweep(NOW, swept.following, pages=100)
+    assert rest == Swept(2_000, "")
+
+
+async def test_sweep_of_no_table_is_nothing(reservations: TablesReservations) -> None:
+    assert await reservations.sweep(NOW, "", pages=1) == Swept(0, "")
+
+
+class TakenOver(TablesReservations):
+    """One whose first row is taken over between looking and deleting."""
+
+    async def _delete_together(self, partition: str, reads: Sequence[Read]) -> int:
+        row = (await self.read(partition))[0]
+        await self.replace(partition, replace(row, expires_at=NOW + timedelta(seconds=45)))
+        return await super()._delete_together(partition, reads)
+
+
+async def test_sweep_leaves_a_row_that_is_taken_over_meanwhile(proxied: str) -> None:
+    storage = connect_by_string(proxied)
+    reservations = TakenOver(storage)
+    await reservations.insert(PARTITION, rows(3))
+    assert await reservations.sweep(NOW, "", pages=1) == Swept(2, "")
+    assert [row.key for row in await reservations.read(PARTITION)] == ["0000"]
+    await storage.close()
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_ANSWER, Fault.BUSY, Fault.FAILED_AFTER])
+async def test_sweep_whose_answers_are_lost_deletes_all_the_same(
+    reservations: TablesReservations, proxy: Proxy, fault: Fault
+) -> None:
+    await reservations.insert(PARTITION, rows(3))
+    proxy.choose = first(1, fault, matching=b"$batch")
+    await reservations.sweep(NOW, "", pages=1)
+    assert proxy.struck == [fault]
+    assert await reservations.read(PARTITION) == []
