@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from audit.notes import is_key_name
+from audit.suppression import LEAST_BELOW
 from flows.seal_window import SealSettings
 from rollouts.plan import Before
 from scoring.release import Release, Target
@@ -124,7 +125,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", _positive_float, "300"),
             at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "4"),
             look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", _positive_int, "604800"),
-            suppressed_below=reader.parsed("VOUCH_SUPPRESSED_BELOW", _positive_int, "5"),
+            suppressed_below=reader.parsed("VOUCH_SUPPRESSED_BELOW", parse_threshold, "5"),
         ),
         seal_schedule=reader.text("VOUCH_SEAL_SCHEDULE", "0 */5 * * * *"),
         seal_pace={
@@ -183,6 +184,14 @@ def parse_least_approval(text: str) -> dict[str, Before]:
             raise ValueError(f"{entry!r} must read model= and one of {', '.join(Before)}")
         least[model] = Before(before)
     return least
+
+
+def parse_threshold(text: str) -> int:
+    """Below which counts are suppressed."""
+    below = _positive_int(text)
+    if below < LEAST_BELOW:
+        raise ValueError(f"must be at least {LEAST_BELOW}: below that a suppressed count could only be 1")
+    return below
 
 
 def _positive_int(text: str) -> int:

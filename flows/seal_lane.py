@@ -169,7 +169,8 @@ class SealLane:
     def _add_line(self, reading: _Pass, row: LedgerRow, keys: Keys) -> None:
         reading.digests.update(row.digest.encode())
         reading.writer.add(build_line(row, *keys), str(row.record_id), row.type)
-        reading.sealed.features.add(row, self._bins)
+        if keys[0] is not None:
+            reading.sealed.features.add(row, self._bins)
 
     async def _read_back(self, name: str, reading: _Pass) -> tuple[FileEntry, str]:
         """The facts of a segment as it lies in the lake, and the SHA-256 over its records' digests. Raises

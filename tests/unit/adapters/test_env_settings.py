@@ -52,6 +52,7 @@ def test_settings_that_are_missing_are_all_named() -> None:
         ("VOUCH_WRITE_DEADLINE_S", "nan", "above 0"),
         ("VOUCH_WRITE_DEADLINE_S", "soon", "number"),
         ("VOUCH_RESIDENCY_REQUIRED", "yes", "true or false"),
+        ("VOUCH_SUPPRESSED_BELOW", "2", "at least 3"),
         ("VOUCH_INITIAL_RELEASES", "deal-fraud=1.0.0", "model=version@policy/version"),
     ],
 )

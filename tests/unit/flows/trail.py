@@ -66,6 +66,7 @@ class Trail:
         self.vault = MemoryVault(steps=self.steps)
         self.keyring_rows, self.subject_rows, self.witness_rows = MemoryRows(), MemoryRows(), MemoryRows()
         self.engine = Instance()
+        self.kept = MemoryBundles()
         self._count = 0
         self.restart()
 
@@ -87,7 +88,7 @@ class Trail:
             TrailSettings(origin="vouch/westeurope", seal=SETTINGS, pace={}),
             checkpoint_keys={},
             models=MemoryModels([]),
-            kept=MemoryBundles(),
+            kept=self.kept,
             clock=self.clock,
             entropy=CountingEntropy(),
             call_region=NoRegions(),
