@@ -27,7 +27,7 @@ class ChainLog:
 
     def __init__(self, region: str, origin: str, window_s: int, lake: Lake, vault: Vault, clock: Clock) -> None:
         self.region = region
-        self._origin = origin
+        self.origin = origin
         self._window_s = window_s
         self._lake = lake
         self._vault = vault
@@ -78,13 +78,13 @@ class ChainLog:
 
     async def public_key(self) -> VerifierKey:
         """What the region's checkpoints are checked with. Raises VaultFailed."""
-        return VerifierKey(self._origin, await self._vault.public_key())
+        return VerifierKey(self.origin, await self._vault.public_key())
 
     async def _append(self, last: ChainEntry | None, name: str, content: bytes) -> bool:
         """Write what follows `last`; False where another was first, so that everything is to be looked at again."""
         draft = draft_entry(last, name, content, read_manifest(content))
         committed_at = format_time(self._clock.now())
-        checkpoint = draft.checkpoint(self._origin, committed_at)
+        checkpoint = draft.checkpoint(self.origin, committed_at)
         signature = await self._vault.sign(checkpoint.text.encode())
         note = sign_note(checkpoint, await self.public_key(), signature)
         entry = draft.sign(note, committed_at)
