@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -227,6 +227,14 @@ def sound_lake(name: str = "westeurope", key: ec.EllipticCurvePrivateKey | None 
     for dataset in ("decisions", "releases", "performance"):
         region.files[schema_name(dataset)] = b'{"$schema":"https://json-schema.org/draft/2020-12/schema"}'
     return region
+
+
+def copy_of(region: Region) -> Region:
+    """The same to tamper with."""
+    chance = random.Random()
+    chance.setstate(region.chance.getstate())
+    files, notes, receipts = dict(region.files), dict(region.notes), dict(region.receipts)
+    return replace(region, files=files, notes=notes, receipts=receipts, chance=chance)
 
 
 def two_regions() -> tuple[Region, Region, dict[str, bytes]]:

@@ -77,11 +77,11 @@ class RegionFiles:
             except (TypeError, KeyError, ValueError):
                 raise Unreadable(f"{LAKE} answered no list of files. Is this the URL of a region?") from None
             yield from files
-            if page["next"] is None:
+            before, after = after, str(page["next"] or "")
+            if not after:
                 return
-            if not str(page["next"]) > after:
+            if after == before:
                 raise Unreadable(f"{LAKE} answered the same page of files twice.")
-            after = str(page["next"])
 
     def read(self, name: str) -> Iterator[bytes] | None:
         first = self._read(name, 0)

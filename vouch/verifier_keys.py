@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.notes import InvalidNote, VerifierKey, read_verifier_key
+from audit.notes import InvalidNote, VerifierKey, read_spki, read_verifier_key
 
 ADVICE = "Give vouch/<region>+<key id>+<key>, a file of such lines, or vouch/<region>=<file> for a key in PEM."
 PEM = "-----BEGIN"
@@ -18,6 +18,29 @@ class UnusableKey(ValueError):
 def read_keys(given: Sequence[str]) -> list[VerifierKey]:
     """The keys, in order. Raises UnusableKey."""
     return [key for text in given for key in _read(text)]
+
+
+def read_nameless(given: Sequence[str]) -> tuple[list[bytes], list[str]]:
+    """The keys (SPKI, DER) of files in PEM that were given without a name, and what else was given. Raises
+    UnusableKey."""
+    keys, others = [], []
+    for text in given:
+        held = _read_pem(Path(text))
+        try:
+            keys += [read_spki(held)] if held else []
+            others += [] if held else [text]
+        except InvalidNote as error:
+            raise UnusableKey(f"{text[:80]}: {error}. {ADVICE}") from None
+    return keys, others
+
+
+def _read_pem(path: Path) -> str:
+    """What a file in PEM holds; empty where it is no such file."""
+    try:
+        text = path.read_text() if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text if text.lstrip().startswith(PEM) else ""
 
 
 def _read(given: str) -> list[VerifierKey]:

@@ -6,51 +6,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audit.layout import WITNESS, read_name
-from audit.notes import MAX_NOTE_BYTES, InvalidNote, VerifierKey, read_spki, read_verifier_key
+from audit.notes import MAX_NOTE_BYTES
 from audit.verifying.files import Files, Unreadable, read_whole
 from audit.verifying.lake import DEFAULT_ORIGIN, Keys
 from audit.verifying.witness import WitnessNote
 from vouch.calls import is_url
 from vouch.copies import open_copy
+from vouch.verifier_keys import read_keys, read_nameless
 
 NOTES = f"audit/{WITNESS}/v1/"
-PEM = "-----BEGIN"
 
 
-class InvalidKey(ValueError):
-    """What was given is no public key; the message says what one is."""
-
-
-def read_keys(given: Sequence[str], origin: str = DEFAULT_ORIGIN) -> Keys:
-    """Keys from verifier key lines, or from files of such lines or of PEM. Raises InvalidKey."""
-    named: list[VerifierKey] = []
-    nameless: list[bytes] = []
-    for text in given:
-        try:
-            held = _read_key_file(text) if not _is_line(text) else text
-            if held.lstrip().startswith(PEM):
-                nameless.append(read_spki(held))
-            else:
-                named += [read_verifier_key(line) for line in held.splitlines() if line.strip()]
-        except InvalidNote as error:
-            raise InvalidKey(
-                f"{text} is no key: {error}. Give a verifier key line, or a file with one or PEM."
-            ) from error
-    if not named and not nameless:
-        raise InvalidKey("No key was given, only empty files.")
-    return Keys(named, nameless, origin)
-
-
-def _is_line(text: str) -> bool:
-    """Whether it reads as a verifier key itself: a name, a key id and base64 between pluses. A file may be named so."""
-    return text.count("+") >= 2 and not Path(text).is_file()
-
-
-def _read_key_file(name: str) -> str:
-    try:
-        return Path(name).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidKey(f"{name} is neither a verifier key nor a file that can be read as one: {error}") from error
+def read_trusted(given: Sequence[str], origin: str = DEFAULT_ORIGIN) -> Keys:
+    """The keys that are believed; one in PEM without a name is that of every region. Raises UnusableKey."""
+    nameless, others = read_nameless(given)
+    return Keys(read_keys(others), nameless, origin)
 
 
 class WitnessCopy:

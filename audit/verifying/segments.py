@@ -59,6 +59,10 @@ class FalseLine(ValueError):
     """A line that is not what the specification asks for; the message says why."""
 
 
+class SurplusLines(FalseLine):
+    """More lines than there should be."""
+
+
 class SegmentCheck:
     """Takes a file's pieces, then compares it with its entry."""
 
@@ -69,8 +73,7 @@ class SegmentCheck:
         self._region = region
         self._receipts = receipts
         self._reader = SegmentReader()
-        self._fault = ""
-        self._is_damaged = False
+        self._fault: Exception | None = None
         self._is_ours = re.compile(f"{_RECORD_ID}{re.escape(entry.lane)}").fullmatch
 
     def feed(self, piece: bytes) -> None:
@@ -82,7 +85,7 @@ class SegmentCheck:
             for block in self._reader.blocks(piece):
                 self._take(block)
         except (DamagedSegment, FalseLine) as error:
-            self._note(error)
+            self._fault = error
 
     def finish(self) -> Iterator[Step]:
         """Say what is wrong with the file, if anything."""
@@ -90,23 +93,20 @@ class SegmentCheck:
             try:
                 self._reader.finish()
             except DamagedSegment as error:
-                self._note(error)
+                self._fault = error
         entry, found = self._entry, self._reader.sha256
         if found == entry.sha256 and self._reader.size == entry.bytes:
-            if fault := self._fault or self._differences():
+            if fault := shorten(self._fault or self._differences()):
                 detail = f"it is the file that was sealed, but {fault}"
                 yield Finding(Kind.FALSE_FILE, entry.name, detail, self._region)
             return
         kind, detail = self._describe_change()
         yield Exchange(Finding(kind, entry.name, detail, self._region), entry.sha256, found)
 
-    def _note(self, fault: Exception) -> None:
-        self._fault, self._is_damaged = shorten(fault), isinstance(fault, DamagedSegment)
-
     def _take(self, block: bytes) -> None:
         lines, before = block[:-1].split(b"\n"), self.facts.rows
         if before + len(lines) > self._entry.rows:
-            raise FalseLine(f"it has more than the {self._entry.rows} lines that its manifest says")
+            raise SurplusLines(f"it has more than the {self._entry.rows} lines that its manifest says")
         _check_form(block, lines, before)
         if self._entry.dataset == PERFORMANCE:
             count = len(_parse(_read_any, block, lines, before))
@@ -148,16 +148,20 @@ class SegmentCheck:
         """What became of a file that is not the sealed one, as far as its bytes tell."""
         entry, facts = self._entry, self.facts
         size = f"{self._reader.size} bytes" + ("" if self._reader.size == entry.bytes else f" instead of {entry.bytes}")
-        if self._is_damaged:
-            return Kind.DAMAGED_FILE, f"{self._fault}, after {facts.rows} of {entry.rows} lines ({size})"
         if self._fault:
-            kind = Kind.ADDED_LINES if facts.rows == entry.rows else Kind.CHANGED_LINES
-            return kind, f"{self._fault} ({size})"
+            after = f", after {facts.rows} of {entry.rows} lines" if isinstance(self._fault, DamagedSegment) else ""
+            return _kind_of(self._fault), f"{shorten(self._fault)}{after} ({size})"
         if facts.rows < entry.rows:
             return Kind.MISSING_LINES, f"{entry.rows - facts.rows} of its {entry.rows} lines are missing ({size})"
         if facts.tree.root.hex() == entry.root:
             return Kind.REPACKED_FILE, f"its lines are the sealed ones, but they were compressed anew ({size})"
         return Kind.CHANGED_LINES, f"it has {entry.rows} lines, but not the sealed ones ({size})"
+
+
+def _kind_of(fault: Exception) -> Kind:
+    if isinstance(fault, DamagedSegment):
+        return Kind.DAMAGED_FILE
+    return Kind.ADDED_LINES if isinstance(fault, SurplusLines) else Kind.CHANGED_LINES
 
 
 def _check_form(block: bytes, lines: Sequence[bytes], before: int) -> None:

@@ -22,7 +22,8 @@ from audit.verifying.receipts import InvalidReceipts, Receipts, read_receipts
 from vouch.calls import Refused
 from vouch.copies import open_copy
 from vouch.verdict import NOT_CHECKED, Verdict, build_document, write_text
-from vouch.verify_inputs import InvalidKey, WitnessCopy, read_keys
+from vouch.verifier_keys import UnusableKey
+from vouch.verify_inputs import WitnessCopy, read_trusted
 
 TOKEN_FILE = Path(".local/tokens/auditor.jwt")
 
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("copy", metavar="PATH_OR_URL", help="a folder that is a copy of a lake, or a region's base URL")
     parser.add_argument(
         "--key", action="append", required=True, metavar="KEY",
-        help="a public key that is believed: a verifier key line, or a file with one or with PEM; repeatable",
+        help="a public key that is believed: a C2SP verifier key, a file of them, or a file with PEM; repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--origin", default=DEFAULT_ORIGIN, help=f"the origin of the checkpoints (default {DEFAULT_ORIGIN})"
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         check = _prepare(arguments)
         verdict = _go_over(check)
-    except (Unreadable, NoTrail, Refused, InvalidKey, InvalidReceipts) as error:
+    except (Unreadable, NoTrail, Refused, UnusableKey, InvalidReceipts) as error:
         print(f"Not checked. {error}", file=sys.stderr)
         return NOT_CHECKED
     if arguments.json:
@@ -76,7 +77,7 @@ def _prepare(arguments: argparse.Namespace) -> LakeCheck:
         receipts |= read_receipts(_read(file))
     return LakeCheck(
         files=open_copy(arguments.copy, arguments.token_file),
-        keys=read_keys(arguments.key, arguments.origin),
+        keys=read_trusted(arguments.key, arguments.origin),
         notes=WitnessCopy(arguments.witness, arguments.token_file) if arguments.witness else None,
         receipts=Receipts(receipts),
     )
