@@ -10,11 +10,15 @@ from pathlib import Path
 
 from watchfiles import DefaultFilter, watch
 
+from local.failures import LocalFailed
 from local.ground import Ground
 from local.newcomer import curl_to
 from local.plan import ROOT, Plan
+from local.readiness import what_region_waits_for
+from local.reference import deliver_references
 from local.regions import STOP_SECONDS, host_command, region_environment
 
+LOOK_SECONDS = 0.5
 WATCHED = {".py", ".json", ".jsonl", ".txt", ".html"}
 IGNORED_FOLDERS = (".local", ".venv", "build", "tests", "benchmarks", "docs")
 
@@ -39,6 +43,7 @@ def develop(plan: Plan, region: str, stopped: threading.Event, say: Callable[[st
         say(f"{region} starts at {plan.regions[region].base_url}; Ctrl-C ends it. Change a file and it starts anew;")
         say("write breakpoint() where you want to look, and send a deal:")
         say(f"  {curl_to(plan, region)}")
+        _deliver_when_ready(plan, region, ground, stopped, say)
         for _ in watch(ROOT, watch_filter=SourceFilter(), stop_event=stopped, raise_interrupt=True):
             say("Files have changed: starting anew ...")
             _stop(process)
@@ -49,6 +54,23 @@ def develop(plan: Plan, region: str, stopped: threading.Event, say: Callable[[st
         ground.stop()
         os.close(held)
         os.close(leash)
+
+
+def _deliver_when_ready(
+    plan: Plan, region: str, ground: Ground, stopped: threading.Event, say: Callable[[str], None]
+) -> None:
+    """Deliver the demo's reference data from a thread: the region may stand at a breakpoint in this terminal."""
+
+    def deliver() -> None:
+        while what_region_waits_for(plan.port_of(region)) is not None:
+            if stopped.wait(LOOK_SECONDS):
+                return
+        try:
+            deliver_references(plan, [region], ground.azurite)
+        except LocalFailed as failure:
+            say(str(failure))
+
+    threading.Thread(target=deliver, name="reference", daemon=True).start()
 
 
 def _start(plan: Plan, region: str, ground: Ground, leash: int) -> subprocess.Popen[bytes]:

@@ -1,7 +1,7 @@
 """The local system: the issuer in this process, Azurite and one process a region beside it, watched until told to stop.
 
 1. Lay the ground: ports, tokens, issuer, Azurite.  2. Start the regions at once.  3. Wait until all are ready.
-4. Watch: what ends by itself is started again, but not for ever.
+4. Deliver the demo's reference data.  5. Watch: what ends by itself is started again, but not for ever.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from local.ground import Ground
 from local.host import EXIT_CANNOT_RUN
 from local.plan import Plan
 from local.readiness import what_region_waits_for
+from local.reference import deliver_references
 from local.regions import RegionProcess, start_region, stop_regions
 
 READY_SECONDS = 60
@@ -43,6 +44,7 @@ class System:
             self.plan.log_file(name).unlink(missing_ok=True)
             self._regions[name] = start_region(self.plan, name, self._ground.azurite)
         self._wait_until_ready()
+        deliver_references(self.plan, self.plan.regions, self._ground.azurite)
 
     def watch(self, stopped: threading.Event) -> None:
         """Keep everything running until `stopped`. Raises LocalFailed when something ends again and again."""
