@@ -20,8 +20,8 @@ from local.plan import Plan
 from local.regions import account_of
 from local.replay import CLAIMS_FILE, YEAR
 from scoring.reference_table import MANIFEST_FILE, digest_of_manifest
-from training.agents import DATASET, build_agents_snapshot, snapshot_name
 from training.claims import read_claims
+from training.policy_types import DATASET, build_experience_snapshot, snapshot_name
 from vouch.calls import Refused, Region, read_token
 
 
@@ -40,7 +40,7 @@ def deliver_references(plan: Plan, regions: Iterable[str], azurite: Azurite) -> 
 @cache
 def demo_snapshot() -> Mapping[str, bytes]:
     """The files of the snapshot, the manifest last."""
-    return build_agents_snapshot(read_claims(CLAIMS_FILE.read_bytes()), YEAR)
+    return build_experience_snapshot(read_claims(CLAIMS_FILE.read_bytes()), YEAR)
 
 
 def write_snapshot(connection_string: str, dataset: str, snapshot: str, files: Mapping[str, bytes]) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from adapters.folder_policies import load_policy
 from flows.load_snapshot import snapshot_folder
-from training.agents import DATASET, build_agents_snapshot, snapshot_name
 from training.build import NAME, VERSIONS, Quality, build_version, digest_data
 from training.claims import read_claims
+from training.policy_types import DATASET, build_experience_snapshot, snapshot_name
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "training" / "data" / "vehicle_claims.csv.gz"
@@ -39,7 +39,7 @@ def main() -> None:
         write_bundle(folder, files)
         print(f"{NAME} {version.version}: written to {folder}; its card is {folder / 'CARD.md'}")
     folder = arguments.lake / snapshot_folder(DATASET, snapshot_name(SNAPSHOT_YEAR))
-    write_bundle(folder, build_agents_snapshot(claims, SNAPSHOT_YEAR))
+    write_bundle(folder, build_experience_snapshot(claims, SNAPSHOT_YEAR))
     print(f"{DATASET}: the snapshot for claims of {SNAPSHOT_YEAR} is written to {folder}")
 
 

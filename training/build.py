@@ -13,10 +13,10 @@ from scoring.booster import Booster
 from scoring.calibration import RiskScale, build_calibration
 from scoring.features import Feature, Kind
 from scoring.policy import Policy
-from training.agents import AGENT, AgentYears, count_agents, describe_agents, look_back
 from training.card import render_card
 from training.claims import Claim, describe_features
 from training.fit import LIGHTGBM_VERSION, PARAMETERS, Fitted, Matrix, fit
+from training.policy_types import Experience, count_experience, describe_experience, look_back
 from training.report import Scored, report_groups, report_outcomes, report_quality
 from vouch.assembly import Draft, assemble_bundle, build_edge_deals, encode_deals
 
@@ -25,20 +25,20 @@ GOLDEN_CLAIMS = 24
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`created_at` is fixed, not the clock, so that the same input gives the same bytes. `knows_agents`: it looks up
-    what is known of the agent."""
+    """`created_at` is fixed, not the clock, so that the same input gives the same bytes. `looks_back`: it looks up
+    what the year before showed."""
 
     version: str
     years: tuple[int, ...]
     created_at: str
-    knows_agents: bool = False
+    looks_back: bool = False
 
 
 NAME = "deal-fraud"
 VERSIONS = (
     Version("1.0.0", (1994,), "1995-01-31T00:00:00Z"),
     Version("1.1.0", (1994, 1995), "1996-01-31T00:00:00Z"),
-    Version("1.2.0", (1994, 1995), "1996-01-31T00:00:00Z", knows_agents=True),
+    Version("1.2.0", (1994, 1995), "1996-01-31T00:00:00Z", looks_back=True),
 )
 
 
@@ -53,10 +53,12 @@ def build_version(
     `earlier` is the quality of the versions before, to be compared on the same claims.
     """
     known = [claim for claim in claims if claim.year in version.years]
-    agents = count_agents(claims) if version.knows_agents else {}
+    experience = count_experience(claims) if version.looks_back else {}
     own = describe_features(known)
-    features = (*own, *describe_agents([look_back(claim, agents) for claim in known])) if agents else own
-    fitted = fit(_rows(features, known, agents), _labels(known), [f.name for f in features], _categorical(features))
+    looked_up = describe_experience([look_back(claim, experience) for claim in known]) if experience else ()
+    features = (*own, *looked_up)
+    rows = _rows(features, known, experience)
+    fitted = fit(rows, _labels(known), [feature.name for feature in features], _categorical(features))
     genuine = [score for score, claim in zip(fitted.held_out_scores, known, strict=True) if not claim.is_fraud]
     source = (
         f"{_years(version.years)}, genuine claims in five blocks, each scored by a model that was fitted without it"
@@ -66,7 +68,7 @@ def build_version(
     held_out = _scored(known, [float(score) for score in fitted.held_out_scores], scale)
     booster = Booster(fitted.model_text)
     later = {
-        str(year): _scored(unseen, booster.score_many(_rows(features, unseen, agents).tolist()), scale)
+        str(year): _scored(unseen, booster.score_many(_rows(features, unseen, experience).tolist()), scale)
         for year in sorted({claim.year for claim in claims if claim.year > max(version.years)})
         if (unseen := [claim for claim in claims if claim.year == year])
     }
@@ -83,30 +85,29 @@ def build_version(
         model_text=fitted.model_text,
         features=features,
         calibration=calibration,
-        deals=[_deal(claim, agents) for claim in known],
+        deals=[_deal(claim, experience) for claim in known],
         scores=held_out.scores,
-        golden=choose_golden(features, held_out, agents),
+        golden=choose_golden(features, held_out, experience),
         training=training,
         metrics=metrics,
         card=render_card(NAME, version.version, version.created_at, features, training, metrics),
-        keys=(AGENT,) if agents else (),
     )
     files, _ = assemble_bundle(draft)
     return files, metrics["following_years"]
 
 
-def choose_golden(features: Sequence[Feature], scored: Scored, agents: AgentYears) -> dict[str, Any]:
+def choose_golden(features: Sequence[Feature], scored: Scored, experience: Experience) -> dict[str, Any]:
     """Claims spread evenly over the range of scores, one with something unknown, and the edges of what is served."""
     claims = scored.claims
     order = sorted(range(len(scored.scores)), key=scored.scores.__getitem__)
     chosen = [order[(len(order) - 1) * step // (GOLDEN_CLAIMS - 1)] for step in range(GOLDEN_CLAIMS)]
     golden: dict[str, Any] = {
-        f"claim {number}, from the lowest score to the highest": _golden_deal(claims[index], agents)
+        f"claim {number}, from the lowest score to the highest": _deal(claims[index], experience)
         for number, index in enumerate(chosen, start=1)
     }
     incomplete = [claim for claim in claims if None in claim.features.values()]
-    golden["a claim with something unknown"] = _golden_deal(incomplete[0], agents)
-    return golden | build_edge_deals(features, _golden_deal(claims[chosen[-1]], agents))
+    golden["a claim with something unknown"] = _deal(incomplete[0], experience)
+    return golden | build_edge_deals(features, _deal(claims[chosen[-1]], experience))
 
 
 def _build_metrics(
@@ -148,17 +149,13 @@ def _scored(claims: Sequence[Claim], scores: Sequence[float], scale: RiskScale) 
     return Scored(claims, scores, [scale.risk_score(score) for score in scores])
 
 
-def _rows(features: Sequence[Feature], claims: Sequence[Claim], agents: AgentYears) -> Matrix:
-    return np.array([row.values for row in encode_deals(features, [_deal(claim, agents) for claim in claims])])
+def _rows(features: Sequence[Feature], claims: Sequence[Claim], experience: Experience) -> Matrix:
+    return np.array([row.values for row in encode_deals(features, [_deal(claim, experience) for claim in claims])])
 
 
-def _deal(claim: Claim, agents: AgentYears) -> dict[str, object]:
+def _deal(claim: Claim, experience: Experience) -> dict[str, object]:
     """What the model sees of a claim, whether it was sent or looked up."""
-    return {**claim.features, **look_back(claim, agents)} if agents else claim.features
-
-
-def _golden_deal(claim: Claim, agents: AgentYears) -> dict[str, object]:
-    return {**_deal(claim, agents), AGENT.name: claim.rep_number} if agents else claim.features
+    return {**claim.features, **look_back(claim, experience)} if experience else claim.features
 
 
 def _labels(claims: Sequence[Claim]) -> Matrix:

@@ -63,20 +63,15 @@ def _render_use(policy: Table) -> str:
         claim without a person's review, for other lines of insurance or other countries.""")
 
 
-_AGENT_LEFT_OUT = "`RepNumber` (who handled the claim: it says nothing about the claim, and staff changes)"
-_AGENT_AS_KEY = "`RepNumber` (who handled the claim: it is the key by which others are looked up, and no feature)"
-
-
 def _render_data(features: Sequence[Feature], training: Table) -> str:
     personal = ", ".join(f"`{feature.name}`" for feature in features if feature.personal)
-    agent = _AGENT_AS_KEY if any(feature.source for feature in features) else _AGENT_LEFT_OUT
     return "## Data\n\n" + _flow(f"""
         `{training["data"]}` (SHA-256 `{training["data_sha256"]}`): a public table of motor-insurance claims of 1994 to
         1996, without names or addresses. Fitted on {_join(training["years"])}: {training["rows"]:,} claims,
         {training["frauds"]:,} of them found fraudulent ({training["frauds"] / training["rows"]:.1%}).
 
         {len(features)} features. Left out: `PolicyNumber` (a row number), `Year` (it names the sample), and
-        {agent}. `Age` 0 and the one
+        `RepNumber` (who handled the claim: it says nothing about the claim, and staff changes). `Age` 0 and the one
         "0" among the claim dates are missing values. Bands such as "2 to 4" stay categories. Categories that the table
         spells oddly ("Porche", "Nisson") stay so.
 
@@ -95,17 +90,17 @@ def _render_references(features: Sequence[Feature], metrics: Table) -> Sequence[
     version, earlier = list(metrics["earlier_versions"].items())[-1]
     text = f"""
         {_join([f"`{feature.name}`" for feature in looked_up])} are no caller's to send: they are looked up in the
-        reference dataset `{source.dataset}`, by the key `{source.key}`, which a deal carries among its features. A
-        claim is shown its agent's figures of the year before, never of its own year, which would hold its own outcome.
+        reference dataset `{source.dataset}`, in the row of the deal's `{source.key}`. A claim is shown the experience
+        of the year before, never of its own year, which would hold its own outcome.
 
-        They are here to show how reference data works, not because they help. The AUC on {year} is
-        {quality["auc"]:.3f} with them and {earlier[year]["auc"]:.3f} without ({version}, the same claims), and chance
-        alone moves it by about 0.02 with so few frauds. In this table an agent's rate of fraud in one year says nothing
-        of the next. A model for real use that judges claims by who handles them would need a better reason.
+        They are here to show how reference data works, not because they help. The trees do split on them, but they say
+        little that `{source.key}` itself doesn't: the AUC on {year} is {quality["auc"]:.3f} with them and
+        {earlier[year]["auc"]:.3f} without ({version}, the same claims), and chance alone moves it by about 0.02 with so
+        few frauds.
 
-        Nothing is known of agents before the first year, so all its claims trained with the values missing. A missing
-        value therefore looks like a claim of that year: an unknown agent, or a missing snapshot, is scored a little as
-        if it were one.
+        Nothing is known before the first year, so all its claims trained with the values missing. A missing value
+        therefore looks like a claim of that year: where no row is found, or no snapshot is there, a claim is scored a
+        little as if it were one.
 
         Shares stand for numbers: a number of claims falls with the insurer's business, and every later year would
         look unlike the training years."""

@@ -2,8 +2,7 @@
 
 Left out are `PolicyNumber` (a row number), `Year` (it names the sample, and a new year was never seen) and `RepNumber`
 (who handled the claim: it says nothing about the claim, the staff changes, and a model must not suspect colleagues'
-customers); it is kept beside the features, as the key of what is looked up. `Age` 0 and the one "0" among the claim
-dates stand for unknown. Yes/No columns become booleans.
+customers). `Age` 0 and the one "0" among the claim dates stand for unknown. Yes/No columns become booleans.
 """
 
 from __future__ import annotations
@@ -67,12 +66,11 @@ UNKNOWN = {"claim_day": "0", "claim_month": "0", "age": "0"}
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim as a deal's features (None: unknown), with what was found out about it and the agent who handled it."""
+    """One claim as a deal's features (None: unknown), with what was found out about it."""
 
     year: int
     features: dict[str, object]
     is_fraud: bool
-    rep_number: int
 
 
 def read_claims(content: bytes) -> list[Claim]:
@@ -88,7 +86,7 @@ def describe_features(claims: Sequence[Claim]) -> tuple[Feature, ...]:
 
 def _read_claim(row: dict[str, str]) -> Claim:
     features = {column.feature: _read_value(column, row[column.column]) for column in COLUMNS}
-    return Claim(int(row["Year"]), features, row["FraudFound_P"] == "1", int(row["RepNumber"]))
+    return Claim(int(row["Year"]), features, row["FraudFound_P"] == "1")
 
 
 def _read_value(column: Column, text: str) -> object:

@@ -6,8 +6,11 @@ from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from scoring.features import Feature, Kind
 from tests.desk import Desk, golden_features, load_models, read
+from tests.fakes import LookupModel, RuleModel
 from triggers.endpoints import ENDPOINTS, UNMATCHED
+from triggers.openapi import describe_features
 from triggers.problems import KINDS
 
 
@@ -37,10 +40,19 @@ async def test_document_asks_for_a_token_where_the_edge_does(desk: Desk) -> None
 
 async def test_document_knows_the_features_of_the_model(desk: Desk) -> None:
     features = (await document(desk))["components"]["schemas"]["Deal"]["properties"]["features"]["properties"]
-    assert set(features) == {*golden_features(), "rep_number"}
+    assert set(features) == set(golden_features())
     versions = [load_models().find("deal-fraud", version) for version in load_models().versions("deal-fraud")]
     assert set(features) == {name for model in versions if model for name in model.takes}
-    assert {entry["type"] for entry in features["rep_number"]["anyOf"]} == {"string", "integer", "null"}
+
+
+def test_document_describes_what_any_version_takes_as_the_oldest_one_does_and_nothing_that_is_looked_up() -> None:
+    oldest, newest = RuleModel("1.0.0"), LookupModel("1.2.0")
+    oldest.features = (Feature("amount", Kind.NUMERIC, description="old", nullable=False),)
+    described = describe_features([oldest, newest])  # type: ignore[list-item]
+    assert set(described["properties"]) == {"amount", "age", "agent"}
+    assert described["properties"]["amount"]["description"] == "old"
+    assert described["required"] == ["amount"]
+    assert {kind["type"] for kind in described["properties"]["agent"]["anyOf"]} == {"string", "integer", "null"}
 
 
 def test_endpoints_answer_only_problems_of_the_table() -> None:

@@ -1,4 +1,4 @@
-"""Reference data over HTTP, with the demo model that looks agents up."""
+"""Reference data over HTTP, with the demo model that looks up what is known of a type of policy."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from flows.errors import StorageFailed
 from scoring.release import Release, Target
 from tests.desk import ROOT, Desk, golden_deal, golden_features, read
 from tests.snapshots import Files, digest_of, put, snapshot_of
-from training.agents import build_agents_snapshot
 from training.claims import read_claims
+from training.policy_types import DATASET, build_experience_snapshot
 
 PART = "part-00000.jsonl.gz"
 PINNED = {"x-model-version": "1.2.0"}
 SERVED = {"deal-fraud": Release("deal-fraud", Target("1.2.0", "standard/1"), generation=1)}
-NO_SNAPSHOT = [{"dataset": "agents", "snapshot": None, "digest": None}]
-UNMATCHED = ["agent_claim_share_last_year", "agent_fraud_rate_last_year"]
+NO_SNAPSHOT = [{"dataset": DATASET, "snapshot": None, "digest": None}]
+UNMATCHED = ["policy_type_claim_share_last_year", "policy_type_fraud_rate_last_year"]
 
 
 @cache
-def agents() -> Files:
-    return build_agents_snapshot(read_claims((ROOT / "training/data/vehicle_claims.csv.gz").read_bytes()), 1996)
+def experience() -> Files:
+    return build_experience_snapshot(read_claims((ROOT / "training/data/vehicle_claims.csv.gz").read_bytes()), 1996)
 
 
-def deal(agent: object = 7) -> dict[str, Any]:
-    return golden_deal("D-1") | {"features": {**golden_features(), "rep_number": agent}}
+def deal(policy_type: object = "Utility - All Perils") -> dict[str, Any]:
+    return golden_deal("D-1") | {"features": {**golden_features(), "policy_type": policy_type}}
 
 
 async def activate(desk: Desk, files: Files | None = None, snapshot: str = "1996-01-01") -> Any:
-    digest = put(desk.lake, files or agents(), snapshot)
+    digest = put(desk.lake, files or experience(), snapshot, DATASET)
     body = {"snapshot": snapshot, "manifest_sha256": digest.removeprefix("sha256:")}
-    return await desk.send("POST", "/api/v1/reference/agents:activate", body, "deliverer")
+    return await desk.send("POST", f"/api/v1/reference/{DATASET}:activate", body, "deliverer")
 
 
 async def score(desk: Desk, payload: object, roles: str = "operator") -> Any:
@@ -51,50 +51,36 @@ async def health(desk: Desk) -> Any:
 
 async def test_activated_snapshot_is_answered_listed_and_looked_into(desk: Desk) -> None:
     activated = read(await activate(desk))
-    digest = digest_of(agents())
+    digest = digest_of(experience())
     assert {**activated, "activated_at": ""} == {
-        "dataset": "agents", "snapshot": "1996-01-01", "digest": digest, "rows": 16, "generation": 1, "activated_at": ""
+        "dataset": DATASET, "snapshot": "1996-01-01", "digest": digest, "rows": 8, "generation": 1, "activated_at": ""
     }  # fmt: skip
     listed = read(await desk.send("GET", "/api/v1/reference", roles="auditor"))
     assert listed == {"datasets": [{**activated, "serving": "1996-01-01"}]}
     answer = await score(desk, deal())
-    assert answer["references"] == [{"dataset": "agents", "snapshot": "1996-01-01", "digest": digest}]
+    assert answer["references"] == [{"dataset": DATASET, "snapshot": "1996-01-01", "digest": digest}]
     assert answer["unmatched"] == []
     rate = next(reason for reason in answer["reasons"] if reason["feature"] == UNMATCHED[1])
-    assert rate["value"] == 0.056657
+    assert rate["value"] == 0.160714
 
 
-async def test_agent_given_as_text_or_number_is_the_same_agent(desk: Desk) -> None:
-    await activate(desk)
-    assert (await score(desk, deal(7)))["score"] == (await score(desk, deal("7")))["score"]
-
-
-async def test_unknown_agent_and_missing_snapshot_give_the_same_score_and_say_what_was_missing(desk: Desk) -> None:
+async def test_unknown_type_and_missing_snapshot_are_missing_values_that_are_listed_and_told_apart(desk: Desk) -> None:
     bare = await score(desk, deal())
     await activate(desk)
-    unknown = await score(desk, deal(99))
-    absent = await score(desk, golden_deal("D-1"))
-    assert bare["score"] == unknown["score"] == absent["score"]
+    found, unknown, absent = [await score(desk, deal(kind)) for kind in ("Utility - All Perils", "Tank", None)]
     assert bare["unmatched"] == unknown["unmatched"] == absent["unmatched"] == UNMATCHED
-    assert bare["references"] == NO_SNAPSHOT != unknown["references"]
     assert set(UNMATCHED) <= set(bare["imputed"])
-
-
-async def test_stable_version_without_lookups_takes_the_key_and_says_that_it_has_no_use_for_it(desk: Desk) -> None:
-    plain = read(await desk.send("POST", "/api/v1/deals:score", golden_deal("D-1")))
-    keyed = read(await desk.send("POST", "/api/v1/deals:score", deal()))
-    assert keyed["unused"] == ["rep_number"]
-    assert keyed["score"] == plain["score"]
-    assert "unused" not in plain
+    assert bare["references"] == NO_SNAPSHOT != unknown["references"] == found["references"]
+    assert found["unmatched"] == []
+    assert found["score"] != bare["score"]
 
 
 async def test_missing_snapshot_of_a_version_that_is_served_is_degraded_health_and_no_outage(desk: Desk) -> None:
     desk.store.rows.update(SERVED)
     status, degraded = await health(desk)
     assert status == 200
-    assert degraded == [
-        "reference dataset agents: no snapshot is active here; deliver one and activate it; its values are missing"
-    ]
+    (reason,) = degraded
+    assert reason.startswith("reference dataset policy-types: no snapshot is active here; deliver one and activate it;")
     await activate(desk)
     assert await health(desk) == (200, [])
 
@@ -115,7 +101,7 @@ async def test_storage_that_is_down_leaves_scoring_as_it_is(desk: Desk) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"x"])
 async def test_damaged_snapshot_is_refused_with_its_file_and_nothing_is_active(desk: Desk, damage: bytes) -> None:
-    response = await activate(desk, {**agents(), PART: agents()[PART][:-1] + damage})
+    response = await activate(desk, {**experience(), PART: experience()[PART][:-1] + damage})
     problem = read(response)
     assert (response.status_code, problem["type"]) == (422, "urn:vouch:problem:unsound-snapshot")
     assert problem["detail"].startswith(f"What was active still is: {PART}: ")
@@ -124,10 +110,10 @@ async def test_damaged_snapshot_is_refused_with_its_file_and_nothing_is_active(d
 
 
 async def test_snapshot_without_what_the_models_here_look_up_is_refused(desk: Desk) -> None:
-    problem = read(await activate(desk, snapshot_of(), "s1"))
+    problem = read(await activate(desk, snapshot_of(dataset=DATASET), "s1"))
     assert problem["detail"] == (
         "What was active still is: it has no column claim_share_last_year of type number, "
-        "which the feature agent_claim_share_last_year needs of deal-fraud 1.2.0."
+        "which the feature policy_type_claim_share_last_year needs of deal-fraud 1.2.0."
     )
 
 
@@ -137,7 +123,7 @@ async def test_reference_is_in_the_record_that_an_auditor_reads(desk: Desk) -> N
     found = read(await desk.send("GET", f"/api/v1/decisions/{answer['decision_id']}", roles="auditor"))
     data = found["decision"]["data"]
     assert data["references"] == answer["references"]
-    assert data["personal"]["referenced"] == {UNMATCHED[0]: 0.06795, UNMATCHED[1]: 0.056657}
+    assert data["personal"]["referenced"] == {UNMATCHED[0]: 0.021559, UNMATCHED[1]: 0.160714}
     assert found["record_digest"] == answer["record_digest"]
 
 

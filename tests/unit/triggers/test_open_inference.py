@@ -9,10 +9,11 @@ import pytest
 
 from flows.errors import LedgerUnavailable
 from tests.desk import ROOT, Desk, golden_features, load_models, read
+from tests.fakes import LookupModel
 from tests.snapshots import put
-from training.agents import build_agents_snapshot
 from training.claims import read_claims
-from triggers.tensors import input_datatype
+from training.policy_types import DATASET, build_experience_snapshot
+from triggers.tensors import input_datatype, input_datatypes
 
 INFER = "/v2/models/deal-fraud/infer"
 
@@ -163,25 +164,28 @@ async def test_metadata_names_inputs_by_datatype_and_outputs(desk: Desk) -> None
     assert answer["versions"] == ["1.0.0", "1.1.0", "1.2.0"]
 
 
-async def test_metadata_of_a_version_that_looks_up_names_the_key_and_not_what_is_looked_up(desk: Desk) -> None:
+async def test_metadata_of_a_version_that_looks_up_leaves_out_what_is_looked_up(desk: Desk) -> None:
     answer = read(await desk.send("GET", "/v2/models/deal-fraud/versions/1.2.0"))
     inputs = {tensor["name"]: tensor["datatype"] for tensor in answer["inputs"]}
-    assert inputs == {**{tensor["name"]: tensor["datatype"] for tensor in tensors()}, "rep_number": "BYTES"}
+    assert inputs == {tensor["name"]: tensor["datatype"] for tensor in tensors()}
 
 
-@pytest.mark.parametrize(("datatype", "agent"), [("INT64", 7), ("BYTES", "7")])
-async def test_rows_are_looked_up_by_a_key_of_either_type(desk: Desk, datatype: str, agent: object) -> None:
-    files = build_agents_snapshot(read_claims((ROOT / "training/data/vehicle_claims.csv.gz").read_bytes()), 1996)
-    digest = put(desk.lake, files, "1996-01-01")
+def test_metadata_names_the_keys_that_callers_send() -> None:
+    model = LookupModel("1.2.0")
+    assert input_datatypes(model.features, model.keys) == {"amount": "FP64", "age": "FP64", "agent": "BYTES"}
+
+
+async def test_rows_are_looked_up_as_deals_are(desk: Desk) -> None:
+    files = build_experience_snapshot(read_claims((ROOT / "training/data/vehicle_claims.csv.gz").read_bytes()), 1996)
+    digest = put(desk.lake, files, "1996-01-01", DATASET)
     body = {"snapshot": "1996-01-01", "manifest_sha256": digest.removeprefix("sha256:")}
-    activated = await desk.send("POST", "/api/v1/reference/agents:activate", body, "deliverer")
+    activated = await desk.send("POST", f"/api/v1/reference/{DATASET}:activate", body, "deliverer")
     assert activated.status_code == 200, activated.get_body()
-    key = {"name": "rep_number", "shape": [1], "datatype": datatype, "data": [agent]}
     url = "/v2/models/deal-fraud/versions/1.2.0/infer"
-    response = await desk.send("POST", url, {"inputs": [*tensors(), key]}, roles="operator")
-    assert response.status_code == 200, response.get_body()
-    (event,) = desk.ledger.events("vouch.decision.scored.v1")
-    assert event["data"]["personal"]["referenced"]["agent_fraud_rate_last_year"] == 0.056657
+    assert (await desk.send("POST", url, {"inputs": tensors(2)}, roles="operator")).status_code == 200
+    for event in desk.ledger.events("vouch.decision.scored.v1"):
+        assert event["data"]["references"][0]["snapshot"] == "1996-01-01"
+        assert event["data"]["personal"]["unmatched"] == ()
 
 
 async def test_health_and_readiness_read_as_the_protocol_says(desk: Desk) -> None:
