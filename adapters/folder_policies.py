@@ -19,16 +19,21 @@ class FolderPolicies:
         """Load every policy under `folder`. Raises PoliciesNotLoaded."""
         if not folder.is_dir():
             raise PoliciesNotLoaded(f"{folder}: there is no such folder. VOUCH_POLICIES_FOLDER must name one.")
-        policies = [load_policy(path) for path in sorted(folder.glob("*/*.json"))]
-        if not policies:
+        paths = sorted(folder.glob("*/*.json"))
+        if not paths:
             raise PoliciesNotLoaded(f"{folder}: holds no policy. Write one: {folder}/standard/1.json")
-        self._policies = {f"{policy.name}/{policy.version}": policy for policy in policies}
+        self._policies = {f"{path.parent.name}/{path.stem}": load_policy(path) for path in paths}
+        self._documents = {f"{path.parent.name}/{path.stem}": path.read_bytes() for path in paths}
 
     def names(self) -> list[str]:
         return sorted(self._policies)
 
     def find(self, policy: str) -> Policy | None:
         return self._policies.get(policy)
+
+    def document(self, policy: str) -> bytes | None:
+        """The file of a policy by `name/version`."""
+        return self._documents.get(policy)
 
 
 def load_policy(path: Path) -> Policy:

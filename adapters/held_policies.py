@@ -27,6 +27,10 @@ class HeldPolicies:
         """Whether it came with the app."""
         return self._bundled.find(policy) is not None
 
+    def bundled_document(self, policy: str) -> bytes | None:
+        """The file of a policy that came with the app."""
+        return self._bundled.document(policy)
+
     async def load(self, policy: str) -> Policy | None:
         """The policy, in memory; None where the region keeps none. Raises StorageFailed or InvalidPolicy."""
         found = self.find(policy)

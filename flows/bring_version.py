@@ -109,13 +109,12 @@ class BringVersion:
     async def download_model(self, name: str, version: str) -> dict[str, bytes]:
         """A version's files, from this region or the registry. Raises NotFound or LedgerUnavailable."""
         bundled = self._models.bundled_files(name, version)
-        if bundled is not None:
-            return bundled
-        for store in filter(None, (self._kept, self._registry)):
-            kept = await _told(store.find(MODELS_KIND, name, version))
-            if kept is not None:
-                return await _told(store.read(kept))
-        raise NotFound("model version in this region's storage or the registry")
+        return bundled if bundled is not None else await self._download(MODELS_KIND, name, version)
+
+    async def download_policy(self, name: str, version: str) -> bytes:
+        """A policy's document, likewise. Raises NotFound or LedgerUnavailable."""
+        bundled = self._policies.bundled_document(f"{name}/{version}")
+        return bundled if bundled is not None else (await self._download(POLICIES_KIND, name, version))[POLICY_FILE]
 
     async def model_digest(self, name: str, version: str) -> str | None:
         """Implements `flows.ports.Versions`."""
@@ -161,6 +160,13 @@ class BringVersion:
         except Superseded as error:
             raise DigestDiffers(str(error)) from error
         return Published(name, version, digest, is_new=True)
+
+    async def _download(self, kind: str, name: str, version: str) -> dict[str, bytes]:
+        for store in filter(None, (self._kept, self._registry)):
+            kept = await _told(store.find(kind, name, version))
+            if kept is not None:
+                return await _told(store.read(kept))
+        raise NotFound("such version in its storage, nor has the registry")
 
     async def _fetch(self, kind: str, name: str, version: str) -> tuple[dict[str, bytes], Kept]:
         if self._registry is None:

@@ -9,8 +9,9 @@ What was activated stays there, so that whoever replays a decision loads the sna
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
 
-from flows.ports import Lake
 from scoring.reference_table import (
     DATASET_NAME,
     MANIFEST_FILE,
@@ -25,12 +26,19 @@ from scoring.reference_table import (
 )
 
 
+class Streaming(Protocol):
+    """What is needed of a lake, or of a copy of one."""
+
+    def stream(self, name: str, start: int = 0) -> AsyncIterator[bytes]:
+        """The file from a byte on, in pieces; nothing where there is none."""
+
+
 def snapshot_folder(dataset: str, snapshot: str) -> str:
     """Where a snapshot lies in the lake; ends with a slash."""
     return f"reference/{dataset}/v1/snapshot={snapshot}/"
 
 
-async def load_snapshot(lake: Lake, dataset: str, snapshot: str, digest: str) -> ReferenceTable:
+async def load_snapshot(lake: Streaming, dataset: str, snapshot: str, digest: str) -> ReferenceTable:
     """The snapshot whose manifest has this digest (`sha256:<hex>`). Raises InvalidSnapshot or StorageFailed."""
     if not DATASET_NAME.match(dataset) or not SNAPSHOT_NAME.match(snapshot):
         raise InvalidSnapshot(MANIFEST_FILE, "no dataset or snapshot can have such a name")
@@ -52,7 +60,7 @@ async def load_snapshot(lake: Lake, dataset: str, snapshot: str, digest: str) ->
     return await asyncio.to_thread(build_table, manifest, digest, files)
 
 
-async def _read_up_to(lake: Lake, name: str, limit: int) -> bytes | None:
+async def _read_up_to(lake: Streaming, name: str, limit: int) -> bytes | None:
     """A file, cut off a piece beyond `limit` bytes; None where there is none, or an empty one."""
     content = bytearray()
     async for piece in lake.stream(name):

@@ -232,6 +232,9 @@ class Policies(Protocol):
     def is_bundled(self, policy: str) -> bool:
         """Whether it came with the app."""
 
+    def bundled_document(self, policy: str) -> bytes | None:
+        """The file of a policy that came with the app."""
+
     async def load(self, policy: str) -> Policy | None:
         """The policy, in memory; None where the region keeps none. Raises StorageFailed or InvalidPolicy."""
 

@@ -375,6 +375,9 @@ class OnePolicy:
     def is_bundled(self, policy: str) -> bool:
         return self.find(policy) is not None
 
+    def bundled_document(self, policy: str) -> bytes | None:
+        return None
+
     async def load(self, policy: str) -> Policy | None:
         return self.find(policy)
 

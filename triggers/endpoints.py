@@ -156,6 +156,10 @@ POLICIES = Endpoint(
     "policies_list", ("GET",), "api/v1/policies", "List the policies this region holds",
     EVERY_ROLE, response=schemas.PolicyList, problems=AUTHENTICATED,
 )  # fmt: skip
+READ_POLICY = Endpoint(
+    "policies_read", ("GET",), "api/v1/policies/{name}/versions/{version}", "Read a policy",
+    EVERY_ROLE, response=schemas.PolicyDocument, problems=(*AUTHENTICATED, "ledger-unavailable", "not-found"),
+)  # fmt: skip
 PUBLISH_POLICY = Endpoint(
     "policies_publish", ("PUT",), "api/v1/policies/{name}/versions/{version}", "Publish a policy; it never changes",
     _roles("operator"), schemas.PolicyDocument, SMALL_BYTES, schemas.Published,
@@ -330,7 +334,7 @@ UNMATCHED = Endpoint(
 ENDPOINTS: Sequence[Endpoint] = (
     SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
     READ_METRICS, RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
-    PUBLISH, LIST_VERSIONS, DOWNLOAD, PULL, POLICIES, PUBLISH_POLICY, PULL_POLICY, SYNTHETIC, UNDO, LIFT,
+    PUBLISH, LIST_VERSIONS, DOWNLOAD, PULL, POLICIES, READ_POLICY, PUBLISH_POLICY, PULL_POLICY, SYNTHETIC, UNDO, LIFT,
     START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
     READ_FLEET,
     ACTIVATE, LIST_REFERENCE,

@@ -17,6 +17,7 @@ from triggers.endpoints import (
     PUBLISH_POLICY,
     PULL,
     PULL_POLICY,
+    READ_POLICY,
 )
 from triggers.typed_bodies import read_typed
 
@@ -60,6 +61,9 @@ def registry_blueprint(edge: Edge) -> func.Blueprint:
     async def list_policies(exchange: Exchange) -> Reply:
         return Reply({"policies": edge.service.policies.names()})
 
+    async def read_policy(exchange: Exchange) -> Reply:
+        return Reply(await versions.download_policy(*_named(exchange)))
+
     answers = {
         PUBLISH: publish,
         PUBLISH_POLICY: publish_policy,
@@ -68,6 +72,7 @@ def registry_blueprint(edge: Edge) -> func.Blueprint:
         PULL: pull,
         PULL_POLICY: pull_policy,
         POLICIES: list_policies,
+        READ_POLICY: read_policy,
     }
     return build_blueprint(edge, answers)
 

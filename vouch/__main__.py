@@ -11,6 +11,7 @@ COMMANDS = {
     "package": "make a model bundle from a LightGBM classifier and a labelled sample",
     "proof": "check offline that a decision was sealed",
     "publish": "put a model bundle or a policy into the registry",
+    "replay": "score recorded deals again and compare, or see what another version would have decided",
     "rollout": "start, watch and steer rollouts",
     "verify": "check a copy of the audit trail against public keys, offline",
 }

@@ -70,6 +70,10 @@ class Region:
         empty where the whole file came. Raises Refused."""
         return self._exchange("GET", path, None, {"Range": f"bytes={start}-{start + size - 1}"})
 
+    def download(self, path: str) -> bytes:
+        """What is answered, as it is. Raises Refused."""
+        return self._exchange("GET", path, None, {})[0]
+
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[bytes, str]:
         """What was answered, and its Content-Range."""
         url = f"{self._url}{path}"

@@ -71,7 +71,7 @@ class RegionFiles:
         after = ""
         while True:
             asked = urlencode({"prefix": prefix, **({"after": after} if after else {})})
-            page = _try_again(partial(self._region.ask, "GET", f"{LAKE}?{asked}", needs=["files", "next"]))
+            page = try_again(partial(self._region.ask, "GET", f"{LAKE}?{asked}", needs=["files", "next"]))
             try:
                 files = [ListedFile(str(file["name"]), int(file["size"])) for file in page["files"]]
             except (TypeError, KeyError, ValueError):
@@ -106,7 +106,7 @@ class RegionFiles:
         """A piece of a file and the size of the whole; None where there is no such file."""
         path = f"{LAKE}/{quote(name, safe='/=')}"
         try:
-            content, content_range = _try_again(partial(self._region.read, path, start, RANGE_BYTES))
+            content, content_range = try_again(partial(self._region.read, path, start, RANGE_BYTES))
         except Unreadable as error:
             status = getattr(error.__cause__, "status", 0)
             if status == 416 and start == 0:
@@ -125,7 +125,7 @@ class RegionFiles:
 Answer = TypeVar("Answer")
 
 
-def _try_again(ask: Callable[[], Answer]) -> Answer:
+def try_again(ask: Callable[[], Answer]) -> Answer:
     """Ask, and again after a pause where that may help. Raises Unreadable from what was refused."""
     for pause_s in (*PAUSES_S, None):
         try:

@@ -12,7 +12,7 @@ from scoring.release import Release, Target
 from tests.desk import ROOT, Desk, golden_deal, golden_features, read, sign_checkpoint
 from tests.snapshots import digest_of, put, snapshot_of
 from triggers.archives import MIMETYPE, digest_header, write_archive
-from triggers.endpoints import ENDPOINTS, PUBLISH, PULL_POLICY, UNMATCHED, Endpoint
+from triggers.endpoints import ENDPOINTS, PUBLISH, PULL_POLICY, READ_POLICY, UNMATCHED, Endpoint
 
 TARGET = {"version": "1.0.0", "policy": "standard/1"}
 ROLLOUT = "01a20b88-7c4e-7995-b00e-1b51e55f7352"
@@ -90,6 +90,7 @@ TABLE = {
     "models_download": {"operator", "auditor"},
     "models_pull": {"control", "operator"},
     "policies_list": set(ROLES),
+    "policies_read": set(ROLES),
     "policies_publish": {"operator"},
     "policies_pull": {"control", "operator"},
     "models_synthetic": {"control", "operator"},
@@ -139,7 +140,7 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     put(desk.lake, STAFF, dataset="staff")
     desk.lanes.register(WINDOW, "9f3a")
     values["file"] = next(iter(desk.lake.files))
-    if endpoint is PULL_POLICY:
+    if endpoint in {PULL_POLICY, READ_POLICY}:
         policy = json.dumps(BODIES["policies_publish"]).encode()
         await desk.registry.write("policies", "deal-fraud", "1.0.0", {"policy.json": policy}, "")
     if endpoint.name == "release_renew":

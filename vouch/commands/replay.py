@@ -1,0 +1,193 @@
+"""`python -m vouch replay`: score recorded deals again, and compare; or say what would have been decided.
+
+Without --model and --policy every recorded decision is scored with the version, policy and reference snapshot that it
+names, and has to come out the same to the last bit. With one of them (or both) the recorded deals are judged by that
+version or policy instead: which outcomes would have flipped, and what there would have been to review, week by week.
+
+Exit codes: 0 everything came out the same (or the comparison was made); 1 something differs; 2 it could not be done;
+3 nothing differs, but some decisions could not be replayed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from audit.records import RecordType
+from audit.verifying.files import Unreadable
+from flows.imagine_decisions import OUTCOMES, Comparison, imagine_decisions
+from flows.replay_decisions import Fate, NotAtHand, Replayed, replay_decisions
+from scoring.booster import LightGBMMissing
+from vouch.calls import Refused, Region, is_url, read_token
+from vouch.copies import open_copy
+from vouch.records import NotAsSealed, OpenedRecords, SealedWindow, list_windows
+from vouch.versions_at_hand import VersionsAtHand
+
+SAME, DIFFERS, NOT_DONE, PARTLY = 0, 1, 2, 3
+LOCAL_URL = "http://127.0.0.1:7071"
+LOCAL_TOKEN = Path(".local/tokens/auditor.jwt")
+SHOWN = 20
+SCORED = RecordType.DECISION_SCORED.value
+Event = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the decisions, and the first of those that need looking at."""
+
+    fates: Counter[Fate] = field(default_factory=Counter)
+    shown: list[Replayed] = field(default_factory=list)
+    models: Counter[str] = field(default_factory=Counter)
+
+    def add(self, replayed: Replayed) -> None:
+        self.fates[replayed.fate] += 1
+        if replayed.details and len(self.shown) < SHOWN:
+            self.shown.append(replayed)
+
+    @property
+    def exit_code(self) -> int:
+        if self.fates[Fate.DIFFERS]:
+            return DIFFERS
+        return PARTLY if self.fates[Fate.NOT_AT_HAND] else SAME
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "decisions": self.fates.total(),
+            **{fate.value.replace(" ", "_"): self.fates[fate] for fate in Fate},
+            "models": dict(sorted(self.models.items())),
+            "shown": [
+                {"decision_id": one.decision_id, "fate": one.fate.value, "details": list(one.details)}
+                for one in self.shown
+            ],
+        }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = __doc__
+    parser.add_argument("copy", metavar="PATH_OR_URL", help="a folder that is a copy of a lake, or a region's base URL")
+    parser.add_argument("--decision", metavar="ID", help="this decision alone")
+    parser.add_argument("--from", dest="first", default="", metavar="TIME", help="windows from this time on (RFC 3339)")
+    parser.add_argument("--to", dest="last", default="", metavar="TIME", help="windows before this time")
+    parser.add_argument("--model", metavar="VERSION", help="what would this version have said")
+    parser.add_argument("--policy", metavar="NAME/VERSION", help="what would this policy have decided")
+    parser.add_argument("--name", default="deal-fraud", help="the model, with --model or --policy (default deal-fraud)")
+    parser.add_argument(
+        "--region", metavar="URL", help=f"who opens what is personal (default: the URL, else {LOCAL_URL})"
+    )
+    parser.add_argument("--token-file", type=Path, default=LOCAL_TOKEN, help=f"a bearer token (default {LOCAL_TOKEN})")
+    parser.add_argument("--json", action="store_true", help="answer one JSON document")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay; the exit code."""
+    try:
+        code, document, text = _run(arguments)
+    except (Refused, Unreadable, NotAsSealed, NotAtHand, LightGBMMissing) as error:
+        print(f"Not replayed. {error}", file=sys.stderr)
+        return NOT_DONE
+    print(json.dumps(document, indent=2) if arguments.json else "\n".join(text))
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> tuple[int, dict[str, Any], Iterator[str]]:
+    url = arguments.region or (arguments.copy if is_url(arguments.copy) else LOCAL_URL)
+    region = Region(url, read_token(arguments.token_file))
+    files = open_copy(arguments.copy, arguments.token_file)
+    name = region.ask("GET", "/health/live", needs=["region"])["region"]
+    versions = VersionsAtHand(Path(), region, files)
+    if arguments.decision:
+        return _replay([[_find(region, arguments.decision)]], versions)
+    windows = list_windows(files, name, arguments.first, arguments.last)
+    records = OpenedRecords(files, region)
+    opened = ([event for event in records.of(window) if event["type"] == SCORED] for window in _progress(windows))
+    if arguments.model or arguments.policy:
+        return _imagine(opened, versions, arguments)
+    return _replay(opened, versions)
+
+
+def _find(region: Region, decision_id: str) -> Event:
+    found: Event = region.ask("GET", f"/api/v1/decisions/{decision_id}", needs=["decision"])["decision"]
+    return found
+
+
+def _replay(batches: Iterable[list[Event]], versions: VersionsAtHand) -> tuple[int, dict[str, Any], Iterator[str]]:
+    tally = Tally()
+    for events in batches:
+        tally.models.update(f"{event['data']['model']['name']} {event['data']['model']['version']}" for event in events)
+        for replayed in replay_decisions(events, versions):
+            tally.add(replayed)
+    return tally.exit_code, tally.to_json(), _tell_replay(tally)
+
+
+def _imagine(
+    batches: Iterable[list[Event]], versions: VersionsAtHand, arguments: argparse.Namespace
+) -> tuple[int, dict[str, Any], Iterator[str]]:
+    comparison = Comparison()
+    erased = 0
+    for events in batches:
+        ours = [event for event in events if event["data"]["model"]["name"] == arguments.name]
+        erased += sum(event["data"].get("personal") is None for event in ours)
+        for version, policy, group in _by_terms(ours, arguments):
+            model = versions.model(arguments.name, version)
+            judged_by = versions.policy(*policy.split("/", 1))
+            for imagined in imagine_decisions(group, model, judged_by, versions.active_tables(model.datasets)):
+                comparison.add(imagined)
+    document = {**comparison.to_json(), "erased": erased}
+    return SAME, document, _tell_comparison(comparison, erased)
+
+
+def _by_terms(events: list[Event], arguments: argparse.Namespace) -> Iterator[tuple[str, str, list[Event]]]:
+    """The events by the version and policy that would have judged them: what isn't asked for stays as recorded."""
+    groups: dict[tuple[str, str], list[Event]] = {}
+    for event in events:
+        data = event["data"]
+        policy = arguments.policy or f"{data['policy']['name']}/{data['policy']['version']}"
+        groups.setdefault((arguments.model or data["model"]["version"], policy), []).append(event)
+    for (version, policy), group in groups.items():
+        yield version, policy, group
+
+
+def _progress(windows: list[SealedWindow]) -> Iterator[SealedWindow]:
+    console = Console(stderr=True)
+    return iter(track(windows, "Windows", console=console, transient=True, disable=not console.is_terminal))
+
+
+def _tell_replay(tally: Tally) -> Iterator[str]:
+    fates = tally.fates
+    yield f"{fates.total():,} decisions: {fates[Fate.EQUAL]:,} equal to the last bit, {fates[Fate.DIFFERS]:,} differ"
+    if fates[Fate.ERASED]:
+        yield f"{fates[Fate.ERASED]:,} were erased on a person's request and can't be replayed"
+    if fates[Fate.NOT_AT_HAND]:
+        yield f"{fates[Fate.NOT_AT_HAND]:,} could not be replayed: what they were decided with is not at hand"
+    for one in tally.shown:
+        yield f"  {one.decision_id} {one.fate.value}: {'; '.join(one.details)}"
+    verdicts: dict[int, str] = {SAME: "EQUAL", DIFFERS: "DIFFERENT", PARTLY: "EQUAL, as far as could be replayed"}
+    yield f"{verdicts[tally.exit_code]}: recorded decisions scored again."
+
+
+def _tell_comparison(comparison: Comparison, erased: int) -> Iterator[str]:
+    yield f"{comparison.decisions:,} recorded deals judged again; {erased:,} more were erased"
+    if comparison.not_accepted:
+        yield f"{comparison.not_accepted:,} of them have features that the version doesn't accept"
+    if not comparison.judged:
+        return
+    yield f"{comparison.flipped:,} outcomes would have flipped ({comparison.flipped / comparison.judged:.2%}):"
+    for before in OUTCOMES:
+        for after in OUTCOMES:
+            count = comparison.flips[before, after]
+            if count and before != after:
+                yield f"  {before} -> {after}: {count:,}"
+    yield "week      " + "".join(f"{outcome:>20}" for outcome in OUTCOMES)
+    for week, (old, new) in sorted(comparison.weeks.items()):
+        yield f"{week:10}" + "".join(f"{f'{old[outcome]:,} -> {new[outcome]:,}':>20}" for outcome in OUTCOMES)
