@@ -48,8 +48,9 @@ class Environment:
 
 CLIENTS = Environment(ROOT / ".venv-clients", ROOT / "tests" / "clients" / "requirements.txt")
 MLSERVER = Environment(ROOT / ".venv-mlserver", ROOT / "benchmarks" / "requirements-mlserver.txt")
+FACTORY = Environment(ROOT / ".venv-factory", ROOT / "tests" / "factory" / "requirements.txt")
 BENTOML = Environment(ROOT / ".venv-bentoml", ROOT / "benchmarks" / "requirements-bentoml.txt")
-NAMED = {"clients": CLIENTS, "mlserver": MLSERVER, "bentoml": BENTOML}
+NAMED = {"clients": CLIENTS, "factory": FACTORY, "mlserver": MLSERVER, "bentoml": BENTOML}
 
 
 def _run(command: list[str]) -> None:

@@ -117,5 +117,11 @@ class AzureOutside:
 
 
 async def _call(method: str, url: str, headers: Mapping[str, str], body: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.request(method, url, headers=headers, data=body) as answer:
-        return answer.status, await answer.text()
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, headers=headers, data=body) as answer,
+        ):
+            return answer.status, await answer.text()
+    except aiohttp.ClientError as error:
+        raise Refused(f"{method} {url} was not answered: {error}") from error

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from adapters.azure_storage import StorageService, connect_by_string
+from adapters.blobs_lake import BlobsLake
 from adapters.blobs_rest import Container
 from local.azurite import Azurite
+from tests.desk import Desk
 from tests.edge.conftest import take_account
 from tests.factory.definitions import Factory, load_factory
 from tests.factory.outside import AzureOutside, Clock
 from tests.factory.runs import Run, Runner
 
 LAKE, BRONZE, STAGING = "lake", "bronze", "gold"
+AUDIENCE = "api://vouch-westeurope"
 HOUR_OF = "2026-11-23T{:02}:00:00Z"
 
 
@@ -66,3 +70,25 @@ async def ground(azurite: Azurite) -> AsyncIterator[Ground]:
     yield Ground(lake.blobs, platform.blobs)
     await lake.close()
     await platform.close()
+
+
+@pytest.fixture
+async def desk(ground: Ground) -> AsyncIterator[Desk]:
+    """The region's app, served on loopback; the factory's identity has the role that delivers."""
+    region = Desk(lake=BlobsLake(ground.lake_account))  # type: ignore[arg-type]
+
+    async def answer(request: web.Request) -> web.Response:
+        roles = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        response = await region.send(request.method, request.path_qs, await request.read(), roles)
+        return web.Response(body=response.get_body(), status=response.status_code, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    ground.changed = {"api_url": f"http://127.0.0.1:{runner.addresses[0][1]}"}
+    ground.tokens[AUDIENCE] = "deliverer"
+    yield region
+    await runner.cleanup()
