@@ -58,6 +58,7 @@ from triggers.lake import lake_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.purge_timer import purge_timer_blueprint
 from triggers.reference import reference_blueprint
 from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
@@ -125,7 +126,13 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         registry=connect_registry(settings),
         control=build_control(settings, storage, regions),
         trail=build_trail_ports(settings, storage),
-        trail_settings=TrailSettings(settings.trail_origin, settings.seal, settings.seal_pace),
+        trail_settings=TrailSettings(
+            settings.trail_origin,
+            settings.seal,
+            settings.seal_pace,
+            settings.hot_retention_s,
+            settings.reservation_retention_s,
+        ),
     )
     keys = JwtKeys(settings.jwks_url, BlobsDocuments(storage), clock)
     return Edge(service, JwtTokens(keys, settings.issuer, settings.audience, clock), clock)
@@ -177,6 +184,8 @@ def build_trail_ports(settings: Settings, storage: AzureStorage) -> TrailPorts:
         keyring_rows=TablesRows(storage, "keyring"),
         subject_rows=TablesRows(storage, "subjects"),
         witness_rows=TablesRows(storage, "witness"),
+        note_rows=TablesRows(storage, "trail"),
+        old_reservations=TablesReservations(storage),
         sealing=DurableSealing(),
     )
 
@@ -188,6 +197,7 @@ def register_trail(app: func.FunctionApp, edge: Edge, settings: Settings) -> Non
     app.register_functions(durable_blueprint(edge, sealing_answers(room)))
     app.register_functions(trail_orchestrations(room))
     app.register_functions(seal_timer_blueprint(room, settings.seal_schedule))
+    app.register_functions(purge_timer_blueprint(room.purge, settings.purge_schedule))
 
 
 def register_rollouts(app: func.FunctionApp, edge: Edge, settings: Settings) -> None:

@@ -70,6 +70,9 @@ class Settings:
     seal: SealSettings
     seal_schedule: str
     seal_pace: Mapping[str, float]
+    hot_retention_s: float
+    reservation_retention_s: float
+    purge_schedule: str
     in_azure: bool
 
 
@@ -134,9 +137,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             "lease_s": 30.0,
             "rollback_s": reader.parsed("VOUCH_SEAL_GIVE_UP_S", _positive_float, "7200"),
         },
+        hot_retention_s=reader.parsed("VOUCH_HOT_RETENTION_S", _positive_float, "7776000"),
+        reservation_retention_s=reader.parsed("VOUCH_RESERVATION_RETENTION_S", _positive_float, "7776000"),
+        purge_schedule=reader.text("VOUCH_PURGE_SCHEDULE", "0 30 3 * * *"),
         in_azure="WEBSITE_INSTANCE_ID" in environ,
     )
     reader.check_grace(settings)
+    reader.check_retention(settings)
     reader.check_notices(settings)
     reader.check_storage(settings)
     reader.check_vault(settings)
@@ -271,6 +278,13 @@ class _Reader:
         if not self._faults and settings.seal.grace_s < settings.write_deadline_s + CLOCK_SKEW_S:
             self._faults.append(
                 f"VOUCH_SEAL_GRACE_S: must be at least the write deadline and {CLOCK_SKEW_S:g} s for the clocks' skew"
+            )
+
+    def check_retention(self, settings: Settings) -> None:
+        if not self._faults and settings.reservation_retention_s > settings.hot_retention_s:
+            self._faults.append(
+                "VOUCH_RESERVATION_RETENTION_S: must be at most VOUCH_HOT_RETENTION_S, so that nobody finds a "
+                "reservation without its record"
             )
 
     def check_notices(self, settings: Settings) -> None:

@@ -26,6 +26,7 @@ from adapters.system_entropy import SystemEntropy
 from adapters.tables_index import TablesIndex
 from adapters.tables_lanes import TablesLanes
 from adapters.tables_record_keys import TablesRecordKeys
+from adapters.tables_reservations import TablesReservations
 from audit.counters import Counters
 from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
 from flows.admit_deal import Residency
@@ -113,7 +114,13 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
         lake=BlobsLake(storage.blobs),
         reference_rows=NoRows(),
         trail=_trail_ports(storage, settings.window_s),
-        trail_settings=TrailSettings(f"vouch/{settings.region}", settings.seal, settings.seal_pace),
+        trail_settings=TrailSettings(
+            f"vouch/{settings.region}",
+            settings.seal,
+            settings.seal_pace,
+            settings.hot_retention_s,
+            settings.reservation_retention_s,
+        ),
     )
     return service, settings
 
@@ -141,5 +148,7 @@ def _trail_ports(storage: AzureStorage, window_s: int) -> TrailPorts:
         keyring_rows=NoRows(),
         subject_rows=NoRows(),
         witness_rows=NoRows(),
+        note_rows=NoRows(),
+        old_reservations=TablesReservations(storage),
         sealing=DurableSealing(),
     )

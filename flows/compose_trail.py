@@ -7,17 +7,24 @@ from dataclasses import dataclass
 
 from audit.notes import VerifierKey
 from flows.chain_log import ChainLog
+from flows.committed_manifests import CommittedManifests
+from flows.current_trail_health import CurrentTrailHealth
 from flows.keyring import Keyring
 from flows.known_bins import KnownBins
 from flows.ports import BundleStore, Clock, Entropy, Lake, Models, RegionCalls, Rows
+from flows.prove_window import ProveWindow
+from flows.purge_ledger import PurgeLedger
+from flows.purge_windows import PurgeWindows
 from flows.read_exports import ReadExports
 from flows.record_keys import RecordKeyring
 from flows.regions import Region
 from flows.seal_lane import SealLane
 from flows.seal_window import SealSettings, SealWindow
 from flows.subject_keys import SubjectKeys
-from flows.trail_ports import Lanes, RecordKeys, TrailIndex, Vault
+from flows.trail_notes import TrailNotes
+from flows.trail_ports import Lanes, OldReservations, RecordKeys, TrailIndex, Vault
 from flows.trail_room import Sealing, TrailRoom
+from flows.watch_trail import WatchTrail
 from flows.witness import KeepCheckpoint, TellWitness
 
 
@@ -33,16 +40,21 @@ class TrailPorts:
     keyring_rows: Rows
     subject_rows: Rows
     witness_rows: Rows
+    note_rows: Rows
+    old_reservations: OldReservations
     sealing: Sealing
 
 
 @dataclass(frozen=True, slots=True)
 class TrailSettings:
-    """`origin` is what the region's checkpoints are signed as; `pace` is how patient an orchestration is."""
+    """`origin` is what the region's checkpoints are signed as; `pace` is how patient an orchestration is; rows leave
+    the ledger after `hot_retention_s`, reservations their table after `reservation_retention_s`."""
 
     origin: str
     seal: SealSettings
     pace: Mapping[str, float]
+    hot_retention_s: float
+    reservation_retention_s: float
 
 
 def build_trail(
@@ -64,6 +76,8 @@ def build_trail(
     chain = ChainLog(region.name, settings.origin, window_s, ports.lake, ports.vault, clock)
     seal = SealWindow(region.name, ports.lake, ports.lanes, chain, clock, settings.seal)
     tell_witness = TellWitness(chain, ports.lake, region.witness, call_region) if region.witness else None
+    notes = TrailNotes(ports.note_rows)
+    health = CurrentTrailHealth(notes, clock)
     return TrailRoom(
         window_s=window_s,
         chain=chain,
@@ -78,10 +92,30 @@ def build_trail(
             ports.index,
             KnownBins(models, kept),
         ),
-        exports=ReadExports(window_s, ports.lake, ports.lanes, chain, seal, clock, tell_witness),
+        exports=ReadExports(window_s, ports.lake, ports.lanes, chain, seal, clock, tell_witness, health),
         tell_witness=tell_witness,
         keep_checkpoint=KeepCheckpoint(checkpoint_keys, ports.lake, ports.witness_rows),
+        watch=WatchTrail(window_s, chain, ports.lake, ports.lanes, seal, tell_witness, notes, clock),
+        health=health,
+        purge=_build_purge(ports, settings, chain, checkpoint_keys.get(region.name, ()), notes, clock),
         sealing=ports.sealing,
         pace=settings.pace,
         clock=clock,
     )
+
+
+def _build_purge(
+    ports: TrailPorts,
+    settings: TrailSettings,
+    chain: ChainLog,
+    keys: Sequence[VerifierKey],
+    notes: TrailNotes,
+    clock: Clock,
+) -> PurgeLedger:
+    window_s = settings.seal.window_s
+
+    def prove() -> ProveWindow:
+        return ProveWindow(ports.lake, ports.lanes, CommittedManifests(window_s, ports.lake, chain, keys))
+
+    windows = PurgeWindows(ports.lanes, prove, clock, window_s, settings.hot_retention_s)
+    return PurgeLedger(windows, ports.old_reservations, notes, clock, settings.reservation_retention_s)

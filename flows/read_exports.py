@@ -18,6 +18,7 @@ from audit.manifests import Manifest, read_manifest
 from audit.times import format_second
 from audit.windows import Window, parse_window, window_of
 from flows.chain_log import ChainLog
+from flows.current_trail_health import CurrentTrailHealth
 from flows.ports import Clock, Lake
 from flows.seal_window import SealWindow
 from flows.trail_ports import Lanes
@@ -35,6 +36,7 @@ class ReadExports:
     seal: SealWindow
     clock: Clock
     tell_witness: TellWitness | None
+    health: CurrentTrailHealth
 
     async def __call__(self, most: int) -> dict[str, Any]:
         """The last `most` windows, the newest first. Raises StorageFailed or InvalidEntry."""
@@ -51,6 +53,7 @@ class ReadExports:
             "sealed_until": format_second(last_window.end_s) if last_window else None,
             "checkpoint": {"size": last.size, "root": last.root, "note": last.checkpoint} if last else None,
             "witness": self._witness_data(),
+            "health": await self.health.read(),
         }
 
     async def find(self, window: Window) -> str:

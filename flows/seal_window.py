@@ -83,6 +83,11 @@ class SealWindow:
         """Whether nothing can be written to it any more but by a lane that is late."""
         return self._clock.now().timestamp() >= window.end_s + self._settings.grace_s
 
+    def count_closed(self, from_s: int) -> int:
+        """How many of the windows from a window's start on are closed."""
+        passed_s = self._clock.now().timestamp() - self._settings.grace_s - from_s
+        return max(0, int(passed_s // self._settings.window_s))
+
     async def fence(self, due: Due) -> list[LaneEntry]:
         """Fence the window's lanes, of a correction only those that no manifest holds, and say what their heads say.
         Raises StorageFailed."""

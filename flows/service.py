@@ -70,6 +70,7 @@ class Service:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.releases.refresh_forever())
             group.create_task(self.references.refresh_forever())
+            group.create_task(self.trail.health.refresh_forever())
 
     def readiness(self) -> Sequence[str]:
         """What the region still waits for, from memory alone; empty: ready."""
@@ -86,9 +87,11 @@ class Service:
         return []
 
     def degradation(self) -> Sequence[str]:
-        """What keeps the region from deciding as well as it should, from memory alone; empty: nothing."""
+        """What keeps the region from deciding, or its trail from being kept, as well as it should, from memory alone;
+        empty: nothing."""
         served = dict.fromkeys(model for release in self.releases.all_known() for model in self._serving(release))
-        return [fault for model in served for fault in self.references.find_faults(model)]
+        faults = [fault for model in served for fault in self.references.find_faults(model)]
+        return [*faults, *self.trail.health.faults()]
 
     def _serving(self, release: Release) -> Iterator[Model]:
         """The versions that judge deals now: stable, and the candidate where there is one."""

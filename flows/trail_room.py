@@ -18,10 +18,13 @@ from audit.manifests import LaneEntry
 from audit.segments import FileEntry
 from audit.windows import parse_window
 from flows.chain_log import ChainLog
+from flows.current_trail_health import CurrentTrailHealth
 from flows.ports import Clock
+from flows.purge_ledger import PurgeLedger
 from flows.read_exports import ReadExports
 from flows.seal_lane import SealedLane, SealLane
 from flows.seal_window import Due, SealWindow
+from flows.watch_trail import WatchTrail
 from flows.witness import KeepCheckpoint, TellWitness
 
 Document = Mapping[str, Any]
@@ -46,17 +49,22 @@ class TrailRoom:
     exports: ReadExports
     tell_witness: TellWitness | None
     keep_checkpoint: KeepCheckpoint
+    watch: WatchTrail
+    health: CurrentTrailHealth
+    purge: PurgeLedger
     sealing: Sealing
     pace: Mapping[str, float]
     clock: Clock
 
     async def tick(self, client: Any) -> None:
-        """What the timer does: start what is due, and tell the witness. Raises StorageFailed, InvalidEntry,
-        VaultFailed or EngineFailed."""
-        for due in await self.seal.due():
-            await self.start(client, due)
+        """What the timer does: start what is due, tell the witness, and leave a note of how the trail is. Raises
+        StorageFailed, InvalidEntry, VaultFailed or EngineFailed."""
+        due = await self.seal.due()
+        for one in due:
+            await self.start(client, one)
         if self.tell_witness is not None:
             await self.tell_witness()
+        await self.watch(due)
 
     async def start(self, client: Any, due: Due) -> bool:
         """Start sealing a window unless that is under way; whether it was started. Raises EngineFailed."""

@@ -32,8 +32,11 @@ SEAL_SETTINGS = {
     "VOUCH_SEAL_SCHEDULE": "*/5 * * * * *",
     "VOUCH_SEAL_ATTEMPT_S": "30",
     "VOUCH_SEAL_GIVE_UP_S": "300",
+    "VOUCH_HOT_RETENTION_S": "3600",
+    "VOUCH_RESERVATION_RETENTION_S": "3600",
+    "VOUCH_PURGE_SCHEDULE": "0 */5 * * * *",
 }
-"""The same for windows of a minute."""
+"""The same for windows of a minute, which stay in the ledger for an hour."""
 
 
 @dataclass(slots=True)

@@ -177,6 +177,7 @@ class Desk:
     reference_rows: MemoryRows = field(default_factory=MemoryRows)
     lanes: MemoryLanes = field(default_factory=MemoryLanes)
     sealing: RecordingSealing = field(default_factory=RecordingSealing)
+    note_rows: MemoryRows = field(default_factory=MemoryRows)
 
     def __post_init__(self) -> None:
         models = HeldModels(load_models(), self.kept)
@@ -219,9 +220,13 @@ class Desk:
                 keyring_rows=MemoryRows(),
                 subject_rows=MemoryRows(),
                 witness_rows=MemoryRows(),
+                note_rows=self.note_rows,
+                old_reservations=self.reservations,
                 sealing=self.sealing,
             ),
-            trail_settings=TrailSettings("vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}),
+            trail_settings=TrailSettings(
+                "vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}, 7_776_000, 7_776_000
+            ),
         )
         self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()), self.engine)
 

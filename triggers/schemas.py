@@ -368,9 +368,17 @@ class ExportWindow(Struct):
     differences: int | None = None
 
 
+class TrailHealth(Struct):
+    """How the trail was when it was last looked after; each reason says what is wrong and what to do."""
+
+    at: str
+    status: Literal["healthy", "degraded"]
+    reasons: list[str]
+
+
 class Exports(Struct):
     """`windows`, the newest first; `waiting` counts those that are closed and not sealed; `lag_s` is the time since
-    the end of the last sealed one."""
+    the end of the last sealed one. `health` is null until the trail was looked after."""
 
     region: str
     windows: list[ExportWindow]
@@ -379,6 +387,7 @@ class Exports(Struct):
     sealed_until: str | None
     checkpoint: dict[str, Any] | None
     witness: dict[str, Any] | None
+    health: TrailHealth | None
 
 
 class SealedWindow(Struct):

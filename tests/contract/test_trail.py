@@ -32,7 +32,7 @@ async def test_exports_of_a_region_that_recorded_nothing_are_empty(desk: Desk) -
     exports = read(await desk.send("GET", "/api/v1/exports", roles="auditor"))
     assert exports == {
         "region": "westeurope", "windows": [], "waiting": 0, "lag_s": 0.0, "sealed_until": None, "checkpoint": None,
-        "witness": None,
+        "witness": None, "health": None,
     }  # fmt: skip
 
 
@@ -44,6 +44,18 @@ async def test_exports_tell_which_windows_are_open_and_which_wait(desk: Desk) ->
     assert (states[closed.name], states[current.name]) == ("closed", "open")
     assert exports["windows"][0]["window"] == current.name
     assert exports["lag_s"] > 2 * HOUR
+
+
+async def test_health_of_the_trail_is_told_by_exports_and_by_readiness(desk: Desk) -> None:
+    closed, _ = last_windows()
+    desk.lanes.register(Window(closed.start_s - 4 * HOUR, HOUR), "9f3a")
+    await desk.service.trail.watch(())
+    health = read(await desk.send("GET", "/api/v1/exports", roles="auditor"))["health"]
+    assert health["status"] == "degraded"
+    assert "windows wait to be sealed" in health["reasons"][0]
+    await desk.service.releases.current("deal-fraud")
+    ready = read(await desk.send("GET", "/health/ready", roles=None))
+    assert ready["degraded"] == [f"audit trail: {health['reasons'][0]}"]
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "x", "-1", "1.5"])

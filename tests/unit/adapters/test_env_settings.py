@@ -62,6 +62,11 @@ def test_setting_that_is_wrong_is_named_with_its_fault(name: str, value: str, sa
     assert says in str(caught.value)
 
 
+def test_reservations_that_outlast_the_records_they_name_are_refused() -> None:
+    with pytest.raises(InvalidSettings, match="VOUCH_RESERVATION_RETENTION_S: must be at most VOUCH_HOT_RETENTION_S"):
+        read_settings({**SOUND, "VOUCH_HOT_RETENTION_S": "3600"})
+
+
 def test_secret_that_is_wrong_is_not_shown() -> None:
     with pytest.raises(InvalidSettings) as caught:
         read_settings({**SOUND, "VOUCH_HMAC_KEY": "not-hex-but-secret"})

@@ -28,10 +28,11 @@ from flows.record_keys import RecordKeyring
 from flows.regions import Region
 from flows.seal_window import SealSettings
 from flows.subject_keys import SubjectKeys
-from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryModels, MemoryRows
+from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryModels, MemoryReservations, MemoryRows
 from tests.fakes_trail import MemoryIndex, MemoryLake, MemoryLanes, MemoryRecordKeys, MemoryVault, Steps
 
 HOUR = 3600
+RETENTION_S = 90 * 86_400
 REGION = Region("westeurope", "eu", frozenset({"DE"}), "https://westeurope.example", witness="eastus2")
 START = window_of(int(datetime(2026, 11, 23, 21, tzinfo=UTC).timestamp() * 1000), HOUR)
 SETTINGS = SealSettings(window_s=HOUR, grace_s=60, at_once=4, look_back_s=86_400, suppressed_below=5)
@@ -67,6 +68,7 @@ class Trail:
         self.keyring_rows, self.subject_rows, self.witness_rows = MemoryRows(), MemoryRows(), MemoryRows()
         self.engine = Instance()
         self.kept = MemoryBundles()
+        self.note_rows, self.reservations = MemoryRows(), MemoryReservations()
         self._count = 0
         self.restart()
 
@@ -83,9 +85,17 @@ class Trail:
                 keyring_rows=self.keyring_rows,
                 subject_rows=self.subject_rows,
                 witness_rows=self.witness_rows,
+                note_rows=self.note_rows,
+                old_reservations=self.reservations,
                 sealing=self.engine,
             ),
-            TrailSettings(origin="vouch/westeurope", seal=SETTINGS, pace={}),
+            TrailSettings(
+                origin="vouch/westeurope",
+                seal=SETTINGS,
+                pace={},
+                hot_retention_s=RETENTION_S,
+                reservation_retention_s=RETENTION_S,
+            ),
             checkpoint_keys={},
             models=MemoryModels([]),
             kept=self.kept,
