@@ -80,12 +80,12 @@ class RunningSystem(Reachable):
         return next(p for p in self.processes() if "local.host" in p.cmdline() and port in p.cmdline())
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition; fails with `what` when it doesn't come true in time."""
+def wait_until(condition: Callable[[], bool], seconds: float, what: str, look_s: float = 0.05) -> None:
+    """Wait for a condition, looking every `look_s`; fails with `what` when it doesn't come true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in {seconds} s: {what}"
-        time.sleep(0.05)
+        time.sleep(look_s)
 
 
 def free_base_port() -> int:

@@ -14,14 +14,14 @@ from tests.system.rollouts.stream import Span
 
 NEWER = "1.1.0"
 ENDED = ("Succeeded", "RolledBack", "Failed")
-WAVES = [["westeurope"], ["northeurope", "eastus2"], ["brazilsouth"]]
+WAVES = [["westeurope"], ["northeurope", "eastus2", "brazilsouth"]]
 SHADOW = [{"shadow": 1.0}, {"analysis": True}]
 CANARY = [{"setWeight": 50}, {"analysis": True}]
 STEPS = [*SHADOW, *CANARY, {"setWeight": 100}]
 CANARY_ONLY = [*CANARY, {"setWeight": 100}]
 PAUSED_CANARY = [{"setWeight": 50}, {"pause": None}, {"analysis": True}, {"setWeight": 100}]
 EACH_WAVE = {"before": "eachWave", "timeout": "PT1M"}
-FEW = 12
+FEW = 8
 """Deals that are enough for a verdict where the verdict itself isn't the matter."""
 
 METRICS = [{"name": "error_rate", "max": 0.05, "minSamples": FEW}]
@@ -31,10 +31,10 @@ PLAN: Mapping[str, Any] = {
     "waves": WAVES,
     "steps": STEPS,
     "metrics": METRICS,
-    "bake": "PT1S",
+    "bake": "PT0.5S",
     "deadline": "PT2M",
 }
-WAIT_S = 60.0
+WAIT_S, LOOK_S = 60.0, 0.15
 Document = Mapping[str, Any]
 
 
@@ -80,7 +80,7 @@ class Rollout:
             return bool(is_so(seen))
 
         try:
-            wait_until(look, seconds, what)
+            wait_until(look, seconds, what, LOOK_S)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{tell(seen)}") from error
         return seen

@@ -27,7 +27,7 @@ from training.claims import Claim
 
 STABLE = "1.0.0"
 CALLERS_PER_REGION = 2
-PAUSE_S = 0.06
+PAUSE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tests.system.rollouts.driving import CANARY_ONLY, FEW, METRICS, NEWER, WAVE
 from tests.system.rollouts.scene import Scene
 from tests.system.rollouts.stream import STABLE
 
-SLOWEST_MS = 30
+SLOWEST_MS = 20
 
 
 def test_good_version_reaches_every_region_wave_by_wave_each_weight_by_a_verdict(scene: Scene) -> None:
