@@ -1,7 +1,8 @@
 """Versions that pass every check of a bundle and are bad all the same, each in one way alone.
 
 What a bundle can do to raise at scoring, although its golden deals are answered as recorded, is little. A leaf that
-is no number shows in the contributions of every deal, the golden ones too, so that such a bundle is never published.
+is no number shows in the contributions of every deal, the golden ones too, so that such a bundle is never published
+(`tests/unit/scoring/test_bundle.py`).
 Leaves that are numbers can add up to one that is none, for deals that the golden ones don't resemble; that is what
 `overflowing` and `unexplainable` do.
 """
@@ -20,6 +21,7 @@ from scoring.booster import Booster
 from scoring.calibration import build_calibration
 from scoring.features import Feature, Kind
 from scoring.quality import roc_auc
+from tests.unit.scoring.bundles import replace_trees, stump, trees_of
 from training.claims import Claim, describe_features, read_claims
 from vouch.assembly import Draft, assemble_bundle, encode_deals
 
@@ -28,22 +30,6 @@ YEAR = 1994
 ALIKE = 2
 """Golden deals are of the first weeks of a month; what happens in later ones is not looked at."""
 
-HUGE_TREE = """num_leaves=2
-num_cat=0
-split_feature={feature}
-split_gain=1
-threshold=2.5
-decision_type=10
-left_child=-1
-right_child=-2
-leaf_value=0 1.7e308
-leaf_weight=999999 1
-leaf_count=999999 1
-internal_value=0
-internal_weight=1000000
-internal_count=1000000
-is_linear=0
-shrinkage=1"""
 Files = Mapping[str, bytes]
 
 
@@ -63,14 +49,13 @@ def slow(version: str) -> Files:
 
 def overflowing(version: str) -> Files:
     """Raises while it scores deals of a month's later weeks: their scores are infinite, as no sigmoid ends them."""
-    text = _with_trees(_sound_text(), [_huge_tree()] * 2)
-    text = text.replace("objective=binary sigmoid:1", "objective=cross_entropy_lambda")
+    text = _with_huge_trees().replace("objective=binary sigmoid:1", "objective=cross_entropy_lambda")
     return _assemble(version, text, _is_fraud)
 
 
 def unexplainable(version: str) -> Files:
     """Declines deals of a month's later weeks for reasons that weigh infinitely much."""
-    return _assemble(version, _with_trees(_sound_text(), [_huge_tree()] * 2), _is_fraud)
+    return _assemble(version, _with_huge_trees(), _is_fraud)
 
 
 def _is_fraud(claim: Claim) -> bool:
@@ -137,35 +122,18 @@ def _assemble(version: str, text: str, label: Callable[[Claim], bool]) -> Files:
     return files
 
 
-def _sound_text() -> str:
-    return _train(*_known(), _is_fraud, leaves=4, rounds=60)
-
-
-def _huge_tree() -> str:
-    _, features = _known()
-    return HUGE_TREE.format(feature=[feature.name for feature in features].index("accident_week_of_month"))
-
-
 def _repeat_trees(text: str, times: int) -> str:
     """The same sum, made of so many times as many trees."""
 
     def part(match: re.Match[str]) -> str:
         return "leaf_value=" + " ".join(repr(float(value) / times) for value in match[1].split())
 
-    return _render(text, [re.sub(r"leaf_value=(.*)", part, tree) for tree in _trees_of(text)] * times)
+    return replace_trees(text, [re.sub(r"leaf_value=(.*)", part, tree) for tree in trees_of(text)] * times)
 
 
-def _with_trees(text: str, more: Sequence[str]) -> str:
-    return _render(text, [*_trees_of(text), *more])
-
-
-def _trees_of(text: str) -> list[str]:
-    body = text.partition("\nTree=0\n")[2].partition("end of trees")[0]
-    return [tree.strip() for tree in re.split(r"Tree=\d+\n", body)]
-
-
-def _render(text: str, trees: Sequence[str]) -> str:
-    blocks = [f"Tree={number}\n{tree}\n\n\n" for number, tree in enumerate(trees)]
-    sizes = " ".join(str(len(block)) for block in blocks)
-    head = re.sub(r"tree_sizes=.*", f"tree_sizes={sizes}", text.partition("\nTree=0\n")[0])
-    return f"{head}\n\n{''.join(blocks)}end of trees{text.partition('end of trees')[2]}"
+def _with_huge_trees() -> str:
+    """A sound model with two trees more, whose sum is infinite for deals of a month's later weeks."""
+    claims, features = _known()
+    text = _train(claims, features, _is_fraud, leaves=4, rounds=60)
+    week = [feature.name for feature in features].index("accident_week_of_month")
+    return replace_trees(text, [*trees_of(text), *[stump(week, 2.5, "1.7e308")] * 2])

@@ -84,3 +84,4 @@ class Scene:
         for version in {*withdrawn, *self.versions().values()} - {STABLE}:
             take_back(self.fleet, version)
         wait_until(lambda: set(self.versions().values()) == {STABLE}, 10, "every region serves what it did")
+        self.stream.wait_for_all(STABLE)

@@ -60,7 +60,8 @@ class Stream:
         self._fleet = fleet
         self._stop, self._is_flowing = threading.Event(), threading.Event()
         self._is_flowing.set()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="claims", daemon=True)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run_in_thread, name="claims", daemon=True)
 
     def __enter__(self) -> Stream:
         self._thread.start()
@@ -69,6 +70,8 @@ class Stream:
     def __exit__(self, *failure: object) -> None:
         self._stop.set()
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def halt(self) -> None:
         """No more calls for now."""
@@ -83,13 +86,29 @@ class Stream:
         now = time.time()
 
         def is_enough() -> bool:
-            return sum(h.region == region and h.version == version and h.sent > now for h in self.heard) >= count
+            return sum(h.region == region and h.version == version and h.sent > now for h in list(self.heard)) >= count
 
         wait_until(is_enough, seconds, f"{region} answers with {version}; heard {self.count()}")
 
     def count(self) -> Counter[tuple[str, str]]:
         """How often each region answered with each version."""
         return Counter((heard.region, heard.version or heard.outcome) for heard in list(self.heard))
+
+    def wait_for_all(self, version: str) -> None:
+        """Wait until callers of every region that ask from now on were answered by a version, unless none ask."""
+        if self._is_flowing.is_set():
+            now, regions = time.time(), set(self._fleet.plan.regions)
+
+            def are_all() -> bool:
+                return {h.region for h in list(self.heard) if h.version == version and h.sent > now} == regions
+
+            wait_until(are_all, 30, f"every region answers with {version}; heard {self.count()}")
+
+    def _run_in_thread(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except Exception as error:  # a stream that broke proves nothing: its test has to fail
+            self._failure = error
 
     async def _run(self) -> None:
         token = self._fleet.plan.token_file("scorer").read_text()
@@ -121,7 +140,7 @@ async def _ask(session: aiohttp.ClientSession, region: str, url: str, deal: Mapp
             version = answer.headers.get("X-Model-Version", "")
             if answer.status != 200:
                 outcome = f"{answer.status} {body[:200]}"
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, TimeoutError) as error:
         outcome = type(error).__name__
     return Heard(region, sent, time.time(), outcome, version)
 

@@ -41,17 +41,18 @@ def test_approval_that_nobody_gives_in_time_ends_the_rollout(scene: Scene) -> No
 
 def test_two_operators_who_start_and_abort_at_once_have_one_rollout_and_one_end(scene: Scene) -> None:
     second = second_operator(scene.fleet)
-    plan = {**PLAN, "metrics": ENDLESS}
+    scene.fleet.freeze(FROZEN)  # so that the first to abort has not taken everything back before the second
 
     def start(role: str) -> Answer:
-        return scene.fleet.request(CONTROL, "POST", "/api/v1/rollouts", role=role, body=plan)
+        return scene.fleet.request(CONTROL, "POST", "/api/v1/rollouts", role=role, body=PLAN)
 
     answers = sorted(at_once(start, "operator", second), key=lambda answer: answer.status)
     assert [answer.status for answer in answers] == [202, 409], [answer.body for answer in answers]
-    rollout = scene.adopt(answers[0].json()["id"], plan)
+    rollout = scene.adopt(answers[0].json()["id"], PLAN)
     assert rollout.id in answers[1].body.decode()
     aborts = at_once(lambda role: rollout.say("abort", role), "operator", second)
     assert [answer.status for answer in aborts] == [200, 200], [answer.body for answer in aborts]
+    scene.fleet.thaw(FROZEN)
     seen = rollout.wait_for_end()
     scene.expect_back(rollout)
     assert seen["phase"] == "RolledBack", tell(seen)

@@ -11,7 +11,7 @@ import pytest
 
 from scoring.bundle import InvalidBundle
 from scoring.model import Model, load_model
-from tests.unit.scoring.bundles import Files, read_demo, reseal
+from tests.unit.scoring.bundles import Files, read_demo, replace_trees, reseal, stump, trees_of
 
 NAMES = ("CARD.md", "golden.jsonl", "manifest.json", "model.txt")
 PINNED = ("CARD.md", "golden.jsonl", "model.txt")
@@ -110,6 +110,19 @@ def test_foreign_model_under_right_digests_is_betrayed_by_the_golden_deals(files
     assert refusal.file == "golden.jsonl"
     assert "line 1" in refusal.difference
     assert "the model scores" in refusal.difference
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_leaf_that_is_no_number_is_betrayed_though_no_golden_deal_reaches_it(files: Files, value: str) -> None:
+    """Contributions are made of every leaf, so that no bundle with such a leaf can be served."""
+    text = files["model.txt"].decode()
+    age = [feature["name"] for feature in json.loads(files["manifest.json"])["features"]].index("age")
+    changed = replace_trees(text, [*trees_of(text), stump(age, 1e9, value)])
+    harmless = replace_trees(text, [*trees_of(text), stump(age, 1e9, "0")])
+    load_model(reseal(files | {"model.txt": harmless.encode()}))
+    refusal = _refusal(reseal(files | {"model.txt": changed.encode()}))
+    assert refusal.file == "golden.jsonl"
+    assert "contribution" in refusal.difference
 
 
 def test_model_with_other_features_under_right_digests_is_refused(files: Files) -> None:
