@@ -11,7 +11,7 @@ What a proof says nothing about is what came later: that the region's tree has o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -104,14 +104,14 @@ def read_proof(value: object) -> Proof:
     return proof
 
 
-def check_proof(proof: Proof, keys: Sequence[VerifierKey]) -> Proven:
-    """Check every step. Raises NotProven."""
+def check_proof(proof: Proof, keys_of: Callable[[str], Sequence[VerifierKey]]) -> Proven:
+    """Check every step. `keys_of` gives the keys that are believed for a region. Raises NotProven."""
     event = _read_line(proof.line)
     manifest = _read_manifest(proof.manifest)
     entry = _find_entry(manifest, proof.segment.name)
     record_id = _check_place(event, entry, manifest)
     _check_segment(proof, entry)
-    origin = _check_chain(proof, keys)
+    origin = _check_chain(proof, keys_of(manifest.region))
     return Proven(
         record_id=record_id,
         record_type=str(event["type"]),

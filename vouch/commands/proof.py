@@ -1,6 +1,6 @@
 """`python -m vouch proof`: check offline that a decision was sealed, by the answer to `GET /decisions/{id}?proof=true`.
 
-Exit codes: 0 proven, 1 not proven, 2 a wrong command line, 3 what was given can't be read.
+Exit codes: 0 proven, 1 not proven, 2 it could not be checked (a wrong command line, or something that can't be read).
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 from audit.canonical import read_canonical
 from audit.proofs import NotProven, Proven, check_proof, read_proof
 from audit.records import digest_of_event, keeps_commitment
-from vouch.verifier_keys import UnusableKey, read_keys
+from audit.verifying.lake import DEFAULT_ORIGIN
+from vouch.verifier_keys import UnusableKey
+from vouch.verify_inputs import read_trusted
 
-NOT_PROVEN, UNREADABLE = 1, 3
+NOT_PROVEN, NOT_CHECKED = 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the answer to GET /api/v1/decisions/{id}?proof=true, or its proof")
     parser.add_argument(
         "--key", action="append", required=True, metavar="KEY",
-        help="the region's public key: a C2SP verifier key, a file of them, or vouch/<region>=<file> in PEM",
+        help="a public key that is believed: a C2SP verifier key, a file of them, or a file with PEM; repeatable",
     )  # fmt: skip
+    parser.add_argument(
+        "--origin", default=DEFAULT_ORIGIN, help=f"the origin of the checkpoints (default {DEFAULT_ORIGIN})"
+    )
     parser.add_argument("--receipt", metavar="DIGEST", help="the record_digest that the caller of the decision got")
     parser.add_argument("--json", action="store_true", help="answer JSON")
 
@@ -33,13 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check it and say what is proven."""
     try:
-        keys = read_keys(arguments.key)
+        keys = read_trusted(arguments.key, arguments.origin)
         document = read_canonical(arguments.file.read_bytes())
     except (UnusableKey, OSError, ValueError, RecursionError) as error:
         print(f"It can't be read: {error}", file=sys.stderr)
-        return UNREADABLE
+        return NOT_CHECKED
     try:
-        proven = check_proof(read_proof(_proof_of(document)), keys)
+        proven = check_proof(read_proof(_proof_of(document)), keys.of)
         _check_answer(document, proven, arguments.receipt)
     except NotProven as error:
         return _say(arguments, {"proven": False, "reason": str(error)}, f"NOT PROVEN: {error}.", NOT_PROVEN)
