@@ -58,6 +58,7 @@ from triggers.lake import lake_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.privacy import privacy_blueprint
 from triggers.purge_timer import purge_timer_blueprint
 from triggers.reference import reference_blueprint
 from triggers.registry import registry_blueprint
@@ -186,6 +187,7 @@ def build_trail_ports(settings: Settings, storage: AzureStorage) -> TrailPorts:
         witness_rows=TablesRows(storage, "witness"),
         note_rows=TablesRows(storage, "trail"),
         old_reservations=TablesReservations(storage),
+        erasure_rows=TablesRows(storage, "erasures"),
         sealing=DurableSealing(),
     )
 
@@ -224,6 +226,7 @@ def build_app(edge: Edge, settings: Settings) -> func.FunctionApp:
     app.register_functions(scoring_blueprint(edge))
     app.register_functions(decisions_blueprint(edge))
     app.register_functions(lake_blueprint(edge))
+    app.register_functions(privacy_blueprint(edge))
     app.register_functions(models_blueprint(edge))
     app.register_functions(releases_blueprint(edge))
     app.register_functions(open_inference_blueprint(edge))

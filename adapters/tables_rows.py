@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -51,6 +52,15 @@ class TablesRows:
         entity = _entity(partition, row.key, document)
         written = await ask(lambda timeout_s: self._table.replace(entity, row.etag, timeout_s), self._limits)
         await self._settle(entity, written)
+
+    async def delete(self, partition: str, row: Row) -> None:
+        """Delete the row as it was read. Raises Superseded where it has changed since, or StorageFailed."""
+        delete = partial(self._table.delete, partition, row.key, etag=row.etag)
+        written = await ask(delete, self._limits)
+        if written.status == 412:
+            raise Superseded(f"{row.key} was changed by another call")
+        if not written.is_done and written.status != 404:
+            raise StorageFailed(f"a row could not be deleted: {written.detail}")
 
     async def _settle(self, entity: Entity, written: Written) -> None:
         if written.is_done:

@@ -39,6 +39,10 @@ class KeyPage:
         for at in range(0, len(self.slots), SLOT_BYTES):
             yield UUID(bytes=self.slots[at : at + ID_BYTES]), self.slots[at + ID_BYTES : at + SLOT_BYTES]
 
+    def holds(self, record_id: UUID) -> bool:
+        """Whether the record has a slot here, with its key or without."""
+        return self._slot(record_id) is not None
+
     def find(self, record_id: UUID) -> bytes | None:
         """The wrapped key; None where the page has none, or it was destroyed."""
         at = self._slot(record_id)

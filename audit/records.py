@@ -33,6 +33,11 @@ class RecordType(StrEnum):
     REFERENCE_ACTIVATED = "vouch.reference.activated.v1"
     REFERENCE_SUPERSEDED = "vouch.reference.superseded.v1"
     AUDIT_READ = "vouch.audit.read.v1"
+    SUBJECT_ERASED = "vouch.subject.erased.v1"
+    SUBJECT_DEFERRED = "vouch.subject.deferred.v1"
+    SUBJECT_HELD = "vouch.subject.held.v1"
+    SUBJECT_RELEASED = "vouch.subject.released.v1"
+    KEYS_REWRAPPED = "vouch.keys.rewrapped.v1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,12 +111,13 @@ def without_personal(row: LedgerRow) -> bytes:
 
 
 def handles_of(row: LedgerRow, index_key: bytes) -> tuple[list[str], list[str]]:
-    """The handles of its subjects, and every handle under which it is to be found."""
+    """The handles of its subjects, and every handle under which it is to be found. A read is not found by what was
+    read: there may be any number of them."""
     subjects = [handle_of(index_key, SUBJECT, subject) for subject in dict.fromkeys(row.subjects)]
     found_by = list(subjects)
     if row.deal_id:
         found_by.append(handle_of(index_key, DEAL, row.deal_id))
-    if row.decision_id:
+    if row.decision_id and row.type != RecordType.AUDIT_READ:  # a decision is read often
         found_by.append(handle_of(index_key, DECISION, row.decision_id))
     return subjects, found_by
 

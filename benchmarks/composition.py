@@ -87,6 +87,9 @@ class NoRows:
     async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
         raise NotImplementedError
 
+    async def delete(self, partition: str, row: Row) -> None:
+        raise NotImplementedError
+
 
 def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = None) -> tuple[Service, Settings]:
     """The service as settings say, but for its storage; `ledger` stands for the one in memory."""
@@ -150,5 +153,6 @@ def _trail_ports(storage: AzureStorage, window_s: int) -> TrailPorts:
         witness_rows=NoRows(),
         note_rows=NoRows(),
         old_reservations=TablesReservations(storage),
+        erasure_rows=NoRows(),
         sealing=DurableSealing(),
     )

@@ -10,6 +10,7 @@ from flows.active_snapshots import ActiveSnapshots
 from flows.admit_deal import Residency
 from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
+from flows.compose_records import RecordPorts, build_records
 from flows.compose_trail import TrailPorts, TrailSettings, build_trail
 from flows.control_room import ControlRoom
 from flows.current_references import CurrentReferences
@@ -32,13 +33,9 @@ from flows.ports import (
     Reservations,
     Rows,
 )
-from flows.read_decision import ReadDecision
-from flows.read_lake import ReadLake
 from flows.read_metrics import ReadMetrics
 from flows.reconcile import Reconcile
-from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
-from flows.record_review import RecordReview
 from flows.region_steps import RegionSteps
 from flows.rollout_log import RolloutLog
 from flows.rollouts import Rollouts, RolloutSettings
@@ -103,6 +100,20 @@ def build_service(
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)
     versions = BringVersion(registry, kept, models, policies, write)
+    records = build_records(
+        RecordPorts(
+            region=region,
+            window_s=trail_settings.seal.window_s,
+            ledger=ledger,
+            lake=lake,
+            reservations=reservations,
+            idempotency=idempotency,
+            write=write,
+            clock=clock,
+            entropy=entropy,
+        ),
+        trail,
+    )
     log = RolloutLog(control.rows, write, clock) if control else None
     room = None
     if control and log:
@@ -117,9 +128,6 @@ def build_service(
         releases=releases,
         references=references,
         decide_deals=decide,
-        read_decision=ReadDecision(ledger, reservations, write),
-        record_label=RecordLabel(ledger, idempotency, write),
-        record_review=RecordReview(ledger, idempotency, write),
         read_release=read_release,
         read_metrics=ReadMetrics(read_release, counters),
         change_release=change_release,
@@ -127,7 +135,7 @@ def build_service(
         score_golden=ScoreGolden(models, policies, decide, clock),
         undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
         versions=versions,
-        read_lake=ReadLake(lake, write, clock),
+        records=records,
         activate_snapshot=ActivateSnapshot(active, lake, models, references, write, clock),
         control=room,
         trail=build_trail(
@@ -140,6 +148,7 @@ def build_service(
             clock=clock,
             entropy=entropy,
             call_region=call_region,
+            finish_erasures=records.privacy.finish,
         ),
     )
 

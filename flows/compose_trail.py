@@ -9,6 +9,7 @@ from audit.notes import VerifierKey
 from flows.chain_log import ChainLog
 from flows.committed_manifests import CommittedManifests
 from flows.current_trail_health import CurrentTrailHealth
+from flows.finish_erasures import FinishErasures
 from flows.keyring import Keyring
 from flows.known_bins import KnownBins
 from flows.ports import BundleStore, Clock, Entropy, Lake, Models, RegionCalls, Rows
@@ -42,6 +43,7 @@ class TrailPorts:
     witness_rows: Rows
     note_rows: Rows
     old_reservations: OldReservations
+    erasure_rows: Rows
     sealing: Sealing
 
 
@@ -68,6 +70,7 @@ def build_trail(
     clock: Clock,
     entropy: Entropy,
     call_region: RegionCalls,
+    finish_erasures: FinishErasures,
 ) -> TrailRoom:
     """One region's trail. `checkpoint_keys` are the verifier keys of every region; `models` are at
     hand and `kept` in the region, for the bins of their features."""
@@ -101,6 +104,7 @@ def build_trail(
         sealing=ports.sealing,
         pace=settings.pace,
         clock=clock,
+        finish_erasures=finish_erasures,
     )
 
 

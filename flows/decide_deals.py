@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from audit.counters import Traffic
@@ -23,7 +23,7 @@ from audit.records import SALT_BYTES, Record, digest_of_event
 from flows.admit_deal import Admitted, Residency, admit_deal
 from flows.calls import Call
 from flows.decision_records import Circumstances, answer_from, build_decision_record
-from flows.errors import NotAttempted, VouchError
+from flows.errors import Erased, NotAttempted, VouchError
 from flows.idempotency import Claim, Idempotency
 from flows.judge_deals import Judged, judge_deals
 from flows.ports import Clock, Entropy, Ledger
@@ -140,7 +140,7 @@ class DecideDeals:
         for deal in admitted:
             event = claim.done.get(_row_key(deal.index))
             if event is not None:
-                answers[deal.index] = _decided(event, digest_of_event(event), replayed=True, storage_ms=0.0)
+                answers[deal.index] = _replayed(event)
         return [deal for deal in admitted if _row_key(deal.index) not in claim.done]
 
     async def _record(
@@ -192,6 +192,13 @@ def _traffic(variant: Variant, synthetic: bool) -> Traffic:
     if synthetic:
         return Traffic.SYNTHETIC
     return Traffic.PINNED if variant is Variant.PINNED else Traffic.LIVE
+
+
+def _replayed(event: Mapping[str, Any]) -> Answer:
+    """What was answered before, unless it was erased since."""
+    if "personal" not in event["data"]:
+        return Erased("decision")
+    return _decided(event, digest_of_event(event), replayed=True, storage_ms=0.0)
 
 
 def _decided(event: Mapping[str, object], digest: str, *, replayed: bool, storage_ms: float) -> Decided:

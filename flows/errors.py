@@ -154,6 +154,14 @@ class NothingToReturnTo(VouchError):
     """A version can't be withdrawn because nothing else could be served."""
 
 
+class Erased(VouchError):
+    """Something of a person who was erased, which can't be shown or added to any more. `what` says what it is."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"what was personal in this {what} was erased")
+        self.what = what
+
+
 class Archived(VouchError):
     """A file of the lake that lies in an offline tier; `path` is its container and name."""
 

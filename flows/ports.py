@@ -107,6 +107,10 @@ class Rows(Protocol):
     async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
         """Replace the row as it was read. Raises Superseded where it has changed since, or StorageFailed."""
 
+    async def delete(self, partition: str, row: Row) -> None:
+        """Delete the row as it was read; nothing where it is gone. Raises Superseded where it has changed since, or
+        StorageFailed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegionAnswer:

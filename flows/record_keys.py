@@ -10,6 +10,7 @@ between two tries changes, which rows there are and of which types, not by what 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -48,11 +49,11 @@ class RecordKeyring:
 
     async def find(self, record_id: UUID) -> bytes | None:
         """The key of a record; None where it was destroyed, or never was."""
-        page = await self._pages.find(record_id)
-        wrapped = None if page is None else page.find(record_id)
-        if page is None or wrapped is None:
-            return None
-        return _unwrap(await self._keyring.find(page.generation), record_id, wrapped)
+        return await self.reader().find(record_id)
+
+    def reader(self) -> KeyReader:
+        """For the keys of many records, in the order of their ids."""
+        return KeyReader(self._pages, self._keyring)
 
     async def _make(self, record_ids: Sequence[UUID]) -> tuple[KeyPage, list[bytes]]:
         generation = await self._keyring.current()
@@ -65,6 +66,28 @@ class RecordKeyring:
 
     def _nonce(self) -> bytes:
         return bytes.fromhex(self._entropy.token_hex(NONCE_BYTES))
+
+
+class KeyReader:
+    """Finds keys page by page: the last page is remembered, so that one which is destroyed meanwhile may still be
+    found. To be kept for one request."""
+
+    def __init__(self, pages: RecordKeys, keyring: Keyring) -> None:
+        self._pages = pages
+        self._keyring = keyring
+        self._last: KeyPage | None = None
+        self._reading = asyncio.Lock()
+
+    async def find(self, record_id: UUID) -> bytes | None:
+        """The key of a record; None where it was destroyed, or never was. Raises StorageFailed or VaultFailed."""
+        async with self._reading:
+            if self._last is None or not self._last.holds(record_id):
+                self._last = await self._pages.find(record_id)
+            page = self._last
+        wrapped = None if page is None else page.find(record_id)
+        if page is None or wrapped is None:
+            return None
+        return _unwrap(await self._keyring.find(page.generation), record_id, wrapped)
 
 
 def _unwrap(intermediate: bytes, record_id: UUID, wrapped: bytes) -> bytes | None:

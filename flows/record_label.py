@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from audit.records import RecordType
 from flows.calls import Call
-from flows.decisions import find_decision, labels_of
+from flows.decisions import find_rest, labels_of
 from flows.idempotency import Idempotency
-from flows.ports import Ledger
+from flows.read_records import ReadRecords
 from flows.write_record import Note, Noted, WriteRecord
 
 
 class RecordLabel:
-    def __init__(self, ledger: Ledger, idempotency: Idempotency, write: WriteRecord) -> None:
-        self._ledger = ledger
+    def __init__(self, records: ReadRecords, idempotency: Idempotency, write: WriteRecord) -> None:
+        self._records = records
         self._idempotency = idempotency
         self._write = write
 
     async def __call__(self, call: Call, decision_id: str, label: str, source: str, labelled_at: str) -> Noted:
         """`label` is `fraud` or `genuine`, `source` who found out, `labelled_at` RFC 3339. Raises NotFound."""
-        decision = await find_decision(self._ledger, decision_id)
+        decision = await find_rest(self._records, decision_id)
         data = {
             "decision_id": decision["id"],
             "label": label,

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from audit.records import RecordType
 from flows.calls import Call
-from flows.decisions import find_decision, reviews_of
+from flows.decisions import find_readable, reviews_of
 from flows.idempotency import Idempotency
-from flows.ports import Ledger
+from flows.read_records import ReadRecords
 from flows.write_record import Note, Noted, WriteRecord
 
 
 class RecordReview:
-    def __init__(self, ledger: Ledger, idempotency: Idempotency, write: WriteRecord) -> None:
-        self._ledger = ledger
+    def __init__(self, records: ReadRecords, idempotency: Idempotency, write: WriteRecord) -> None:
+        self._records = records
         self._idempotency = idempotency
         self._write = write
 
     async def __call__(self, call: Call, decision_id: str, verdict: str, outcome: str | None, reason: str) -> Noted:
         """`verdict` is `uphold` or `overturn` (then `outcome` is what it should have been). The reason is free text
-        about a case, so it is personal. Raises NotFound."""
-        decision = await find_decision(self._ledger, decision_id)
+        about a case, so it is personal; nothing is added to what was erased. Raises NotFound or Erased."""
+        decision = await find_readable(self._records, decision_id)
         data: dict[str, object] = {
             "decision_id": decision["id"],
             "verdict": verdict,

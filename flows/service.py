@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 from flows.activate_snapshot import ActivateSnapshot
 from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
+from flows.compose_records import RecordRoom
 from flows.control_room import ControlRoom
 from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import DecideDeals
 from flows.ports import Models, Policies
-from flows.read_decision import ReadDecision
-from flows.read_lake import ReadLake
 from flows.read_metrics import ReadMetrics
-from flows.record_label import RecordLabel
 from flows.record_rejection import RecordRejection
-from flows.record_review import RecordReview
 from flows.score_golden import ScoreGolden
 from flows.trail_room import TrailRoom
 from flows.undo_version import UndoVersion
@@ -39,9 +36,6 @@ class Service:
     releases: CurrentReleases
     references: CurrentReferences
     decide_deals: DecideDeals
-    read_decision: ReadDecision
-    record_label: RecordLabel
-    record_review: RecordReview
     read_release: ReadRelease
     read_metrics: ReadMetrics
     change_release: ChangeRelease
@@ -49,7 +43,7 @@ class Service:
     score_golden: ScoreGolden
     undo_version: UndoVersion
     versions: BringVersion
-    read_lake: ReadLake
+    records: RecordRoom
     activate_snapshot: ActivateSnapshot
     control: ControlRoom | None
     trail: TrailRoom

@@ -19,6 +19,7 @@ from audit.segments import FileEntry
 from audit.windows import parse_window
 from flows.chain_log import ChainLog
 from flows.current_trail_health import CurrentTrailHealth
+from flows.finish_erasures import FinishErasures
 from flows.ports import Clock
 from flows.purge_ledger import PurgeLedger
 from flows.read_exports import ReadExports
@@ -55,13 +56,15 @@ class TrailRoom:
     sealing: Sealing
     pace: Mapping[str, float]
     clock: Clock
+    finish_erasures: FinishErasures
 
     async def tick(self, client: Any) -> None:
-        """What the timer does: start what is due, tell the witness, and leave a note of how the trail is. Raises
-        StorageFailed, InvalidEntry, VaultFailed or EngineFailed."""
+        """What the timer does: start what is due, carry on with erasures, tell the witness, and leave a note of how the
+        trail is. Raises StorageFailed, InvalidEntry, VaultFailed or EngineFailed."""
         due = await self.seal.due()
         for one in due:
             await self.start(client, one)
+        await self.finish_erasures()
         if self.tell_witness is not None:
             await self.tell_witness()
         await self.watch(due)

@@ -54,6 +54,7 @@ from triggers.lake import lake_blueprint
 from triggers.models import models_blueprint
 from triggers.open_inference import open_inference_blueprint
 from triggers.page import page_blueprint
+from triggers.privacy import privacy_blueprint
 from triggers.reference import reference_blueprint
 from triggers.registry import registry_blueprint
 from triggers.releases import releases_blueprint
@@ -176,6 +177,7 @@ class Desk:
     lake: MemoryLake = field(default_factory=MemoryLake)
     reference_rows: MemoryRows = field(default_factory=MemoryRows)
     lanes: MemoryLanes = field(default_factory=MemoryLanes)
+    erasure_rows: MemoryRows = field(default_factory=MemoryRows)
     sealing: RecordingSealing = field(default_factory=RecordingSealing)
     note_rows: MemoryRows = field(default_factory=MemoryRows)
 
@@ -222,6 +224,7 @@ class Desk:
                 witness_rows=MemoryRows(),
                 note_rows=self.note_rows,
                 old_reservations=self.reservations,
+                erasure_rows=self.erasure_rows,
                 sealing=self.sealing,
             ),
             trail_settings=TrailSettings(
@@ -283,8 +286,8 @@ def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str],
     app.register_functions(durable_blueprint(edge, sealing_answers(edge.service.trail)))
     for blueprint in (
         registry_blueprint, versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint,
-        lake_blueprint, releases_blueprint, reference_blueprint, open_inference_blueprint, health_blueprint,
-        page_blueprint, unmatched_blueprint,
+        lake_blueprint, privacy_blueprint, releases_blueprint, reference_blueprint, open_inference_blueprint,
+        health_blueprint, page_blueprint, unmatched_blueprint,
     ):  # fmt: skip
         app.register_functions(blueprint(edge))
     return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])

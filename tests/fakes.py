@@ -193,6 +193,13 @@ class MemoryRows:
             raise Superseded
         self._put(partition, row.key, document)
 
+    async def delete(self, partition: str, row: Row) -> None:
+        self._fail()
+        standing = self.rows.get((partition, row.key))
+        if standing is not None and standing.etag != row.etag:
+            raise Superseded
+        self.rows.pop((partition, row.key), None)
+
     def _put(self, partition: str, key: str, document: Mapping[str, object]) -> None:
         if self.failure_of_writes is not None:
             raise self.failure_of_writes

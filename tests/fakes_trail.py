@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,15 +15,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.counters import Counters
-from audit.ids import lane_of, time_of
+from audit.ids import lane_of, mint_id, time_of
 from audit.key_pages import KeyPage, page_row
-from audit.lanes import HEAD_KEY, Head, LaneLog, lane_name, pack_record, read_counters
+from audit.lanes import HEAD_KEY, Head, LaneLog, lane_name, pack_record, read_counters, unpack_event
 from audit.personal import Unreadable, unwrap_key, wrap_key
 from audit.records import Record
 from audit.windows import Window, window_of
-from flows.errors import LaneClosed
-from flows.ports import LakeFile, LakePage, Span
+from flows.compose_trail import TrailPorts
+from flows.errors import Archived, LaneClosed
+from flows.ports import Clock, Lake, LakeFile, LakePage, Row, Span
 from flows.trail_ports import RegisteredLane, VaultFailed, WrappedByVault
+from tests.fakes import MemoryReservations, MemoryRows
 
 STREAM_BYTES = 4 * 2**20
 PAGE_ROWS = 1_000
@@ -37,11 +39,14 @@ class Stopped(Exception):
 @dataclass
 class Steps:
     """Counts the calls of the fakes that share it. Call number `stop_before` (from 1) raises before anything happens,
-    `stop_after` once it has; `failure` is raised by every call while it is set."""
+    `stop_after` once it has; `meanwhile` is called before call number `at`; `failure` is raised by every call while it
+    is set."""
 
     calls: list[str] = field(default_factory=list)
     stop_before: int = 0
     stop_after: int = 0
+    at: int = 0
+    meanwhile: Callable[[], None] = field(default=lambda: None)
     failure: Exception | None = None
 
     @contextmanager
@@ -50,6 +55,8 @@ class Steps:
         number = len(self.calls)
         if self.failure is not None:
             raise self.failure
+        if number == self.at:
+            self.meanwhile()
         if number == self.stop_before:
             raise Stopped(name)
         yield
@@ -69,18 +76,19 @@ class SeededEntropy:
 
 @dataclass
 class MemoryLake:
-    """A lake in memory: `files` by name."""
+    """A lake in memory: `files` by name; those of `archived` lie in an offline tier."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
+    archived: set[str] = field(default_factory=set)
 
     async def read(self, name: str) -> bytes | None:
         with self.steps.take("lake.read"):
-            return self.files.get(name)
+            return self._content(name)
 
     async def stream(self, name: str, start: int = 0) -> AsyncIterator[bytes]:
         with self.steps.take("lake.stream"):
-            content = self.files.get(name, b"")
+            content = self._content(name) or b""
         for at in range(start, len(content), STREAM_BYTES):
             yield content[at : at + STREAM_BYTES]
 
@@ -110,6 +118,11 @@ class MemoryLake:
     async def list_page(self, prefix: str, after: str, most: int) -> LakePage:
         found = [file async for file in self.list(prefix) if file.name > after]
         return LakePage(found[:most], found[most - 1].name if len(found) > most else "")
+
+    def _content(self, name: str) -> bytes | None:
+        if name in self.archived:
+            raise Archived(f"lake/{name}")
+        return self.files.get(name)
 
 
 @dataclass
@@ -203,8 +216,50 @@ class MemoryLanes:
         with self.steps.take("lanes.delete"):
             self.lanes.pop((window, lane), None)
 
+    def find(self, record_id: UUID) -> dict[str, Any] | None:
+        """A record's row."""
+        standing = self.lanes.get(self._place(record_id))
+        return None if standing is None else standing.rows.get(str(record_id))
+
     def _place(self, record_id: UUID) -> tuple[Window, str]:
         return window_of(time_of(record_id), self.window_s), lane_name(lane_of(record_id))
+
+
+@dataclass
+class LanesLedger:
+    """The ledger whose lanes these are: one writer, which claims a new lane for each window, or where one was fenced.
+    Implements `flows.ports.Ledger`."""
+
+    lanes: MemoryLanes
+    clock: Clock
+    steps: Steps = field(default_factory=Steps)
+    lane: int = 0x1000
+    minted: int = 0
+    failure: Exception | None = None
+    _last: UUID | None = None
+
+    async def mint(self) -> UUID:
+        with self.steps.take("ledger.mint"):
+            unix_ms = int(self.clock.now().timestamp() * 1000)
+            window = window_of(unix_ms, self.lanes.window_s)
+            standing = self.lanes.lanes.get((window, lane_name(self.lane)))
+            if standing is not None and standing.head is not None and standing.head.sealed:
+                self.lane += 1
+            is_same = self._last is not None and lane_of(self._last) == self.lane and time_of(self._last) >= unix_ms
+            self.minted += 1
+            self._last = mint_id(unix_ms, self.minted << 20, self.lane, self._last if is_same else None)
+            return self._last
+
+    async def append(self, record: Record) -> None:
+        with self.steps.take("ledger.append"):
+            if self.failure is not None:
+                raise self.failure
+            self.lanes.write([record])
+
+    async def find(self, record_id: UUID) -> Mapping[str, object] | None:
+        with self.steps.take("ledger.find"):
+            row = self.lanes.find(record_id)
+            return None if row is None else unpack_event(row)
 
 
 @dataclass
@@ -301,3 +356,55 @@ class MemoryVault:
     async def sign(self, message: bytes) -> bytes:
         with self.steps.take("vault.sign"):
             return self.signing.sign(message, ec.ECDSA(SHA256()))
+
+
+@dataclass
+class SteppedRows(MemoryRows):
+    """Documents in memory, whose calls count as steps."""
+
+    steps: Steps = field(default_factory=Steps)
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        with self.steps.take("rows.read"):
+            return await super().read(partition, key)
+
+    async def list(self, partition: str) -> list[Row]:
+        with self.steps.take("rows.list"):
+            return await super().list(partition)
+
+    async def insert(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        with self.steps.take("rows.insert"):
+            await super().insert(partition, key, document)
+
+    async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
+        with self.steps.take("rows.replace"):
+            await super().replace(partition, row, document)
+
+    async def delete(self, partition: str, row: Row) -> None:
+        with self.steps.take("rows.delete"):
+            await super().delete(partition, row)
+
+
+class NoSealing:
+    """Starts no orchestration."""
+
+    async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
+        return False
+
+
+def memory_trail(lake: Lake) -> TrailPorts:
+    """Ports of a trail with nothing in it, beside a lake."""
+    return TrailPorts(
+        lake=lake,
+        lanes=MemoryLanes(),
+        record_keys=MemoryRecordKeys(),
+        index=MemoryIndex(),
+        vault=MemoryVault(),
+        keyring_rows=MemoryRows(),
+        subject_rows=MemoryRows(),
+        witness_rows=MemoryRows(),
+        erasure_rows=MemoryRows(),
+        note_rows=MemoryRows(),
+        old_reservations=MemoryReservations(),
+        sealing=NoSealing(),
+    )

@@ -23,6 +23,7 @@ ARCHIVE_BYTES = 64 * 1024 * 1024
 AUTHENTICATED = ("unauthenticated", "keys-unavailable", "not-allowed")
 BODY = ("malformed-body", "wrong-content-type", "length-required", "body-too-large")
 RECORDING = ("ledger-unavailable", "ledger-busy")
+STORED = ("storage-unavailable",)
 CHANGING = (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "superseded", "not-found")
 
 
@@ -58,7 +59,7 @@ SCORE = Endpoint(
     "deals_score", ("POST",), "api/v1/deals:score", "Score a deal",
     _roles("scorer", "operator"), schemas.Deal, DEAL_BYTES, schemas.Decision,
     (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "invalid-deal", "foreign-deal", "record-too-large",
-     "idempotency-mismatch", "idempotency-running", "not-found", "version-withdrawn", "not-ready"),
+     "idempotency-mismatch", "idempotency-running", "not-found", "version-withdrawn", "not-ready", "erased"),
 )  # fmt: skip
 SCORE_BATCH = Endpoint(
     "deals_score_batch", ("POST",), "api/v1/deals:scoreBatch", "Score up to 1,000 deals",
@@ -68,17 +69,25 @@ SCORE_BATCH = Endpoint(
 )  # fmt: skip
 READ_DECISION = Endpoint(
     "decision_read", ("GET",), "api/v1/decisions/{decision_id}", "Read a decision as it was recorded",
-    _roles("auditor"), response=schemas.RecordedDecision, problems=(*AUTHENTICATED, *RECORDING, "not-found"),
+    _roles("auditor"), response=schemas.RecordedDecision,
+    problems=(*AUTHENTICATED, *RECORDING, *STORED, "invalid-parameter", "not-found", "archived"),
+)  # fmt: skip
+SEARCH = Endpoint(
+    "decisions_search", ("POST",), "api/v1/decisions:search", "Find the decisions of a deal",
+    _roles("auditor"), schemas.DealSearch, SMALL_BYTES, schemas.FoundDecisions,
+    (*AUTHENTICATED, *BODY, *RECORDING, *STORED, "invalid-request"),
 )  # fmt: skip
 LABEL = Endpoint(
     "decision_label", ("POST",), "api/v1/decisions/{decision_id}:label", "Say what a deal turned out to be",
     _roles("labeller"), schemas.Label, SMALL_BYTES, schemas.Receipt,
-    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "idempotency-mismatch", "idempotency-running", "not-found"),
+    (*AUTHENTICATED, *BODY, *RECORDING, *STORED, "invalid-request", "idempotency-mismatch", "idempotency-running",
+     "not-found", "archived"),
 )  # fmt: skip
 REVIEW = Endpoint(
     "decision_review", ("POST",), "api/v1/decisions/{decision_id}:review", "Uphold or overturn a decision",
     _roles("reviewer"), schemas.Review, SMALL_BYTES, schemas.Receipt,
-    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "idempotency-mismatch", "idempotency-running", "not-found"),
+    (*AUTHENTICATED, *BODY, *RECORDING, *STORED, "invalid-request", "idempotency-mismatch", "idempotency-running",
+     "not-found", "archived", "erased"),
 )  # fmt: skip
 MODELS = Endpoint(
     "models_list", ("GET",), "api/v1/models", "List the models this region holds",
@@ -244,13 +253,13 @@ LIST_REFERENCE = Endpoint(
 LIST_LAKE = Endpoint(
     "lake_list", ("GET",), "api/v1/lake", "List the files of the region's lake",
     _roles("auditor"), response=schemas.LakeFiles,
-    problems=(*AUTHENTICATED, "invalid-parameter", "storage-unavailable"),
+    problems=(*AUTHENTICATED, *STORED, "invalid-parameter"),
 )  # fmt: skip
 READ_LAKE = Endpoint(
     "lake_read", ("GET",), "api/v1/lake/{*file}", "Read a file of the region's lake, or a range of it",
     _roles("auditor"),
     problems=(*AUTHENTICATED, *RECORDING, "invalid-parameter", "not-found", "archived", "range-not-satisfiable",
-              "storage-unavailable"),
+              *STORED),
 )  # fmt: skip
 READ_EXPORTS = Endpoint(
     "exports_list", ("GET",), "api/v1/exports", "Which windows of the trail are sealed, and how far behind it is",
@@ -271,6 +280,40 @@ KEEP_CHECKPOINT = Endpoint(
     "witness_keep", ("POST",), "api/v1/witness/{region}:keep", "Keep another region's checkpoint",
     _roles("control"), schemas.CheckpointProof, BATCH_BYTES, schemas.HeldCheckpoint,
     (*AUTHENTICATED, *BODY, "not-found", "ledger-unavailable", "invalid-request", "checkpoint-refused"),
+)  # fmt: skip
+OPEN_EXPORT = Endpoint(
+    "exports_open", ("POST",), "api/v1/exports/{window}:open", "Open the records of a sealed window",
+    _roles("auditor"), schemas.WindowOpening, SMALL_BYTES, schemas.OpenedRecords,
+    (*AUTHENTICATED, *BODY, *RECORDING, *STORED, "invalid-request", "not-found", "archived"),
+)  # fmt: skip
+_PRIVACY = (*AUTHENTICATED, *BODY, *RECORDING, *STORED, "invalid-request")
+ERASE = Endpoint(
+    "subjects_erase", ("POST",), "api/v1/subjects:erase", "Erase what is personal of somebody, or of one decision",
+    _roles("privacy"), schemas.SubjectOrder, SMALL_BYTES, schemas.Erasure, (*_PRIVACY, "idempotency-running"),
+)  # fmt: skip
+HOLD = Endpoint(
+    "subjects_hold", ("POST",), "api/v1/subjects:hold", "Keep somebody, or one decision, from being erased",
+    _roles("privacy"), schemas.SubjectOrder, SMALL_BYTES, schemas.PlacedHold, _PRIVACY,
+)  # fmt: skip
+RELEASE_HOLD = Endpoint(
+    "subjects_release", ("POST",), "api/v1/subjects:release", "Take a legal hold back",
+    _roles("privacy"), schemas.SubjectRelease, SMALL_BYTES, schemas.ReleasedHold, (*_PRIVACY, "not-found"),
+)  # fmt: skip
+ACCESS = Endpoint(
+    "subjects_access", ("POST",), "api/v1/subjects:access", "Read everything that was recorded about somebody",
+    _roles("privacy"), schemas.SubjectAccess, SMALL_BYTES, schemas.SubjectRecords, _PRIVACY,
+)  # fmt: skip
+LIST_ERASURES = Endpoint(
+    "erasures_list", ("GET",), "api/v1/erasures", "List the erasures that are not complete",
+    _roles("privacy"), response=schemas.ErasureList, problems=(*AUTHENTICATED, *STORED),
+)  # fmt: skip
+READ_ERASURE = Endpoint(
+    "erasures_read", ("GET",), "api/v1/erasures/{erasure_id}", "See how far an erasure has come",
+    _roles("privacy"), response=schemas.ErasureState, problems=(*AUTHENTICATED, *STORED, "not-found"),
+)  # fmt: skip
+REWRAP = Endpoint(
+    "keys_rewrap", ("POST",), "api/v1/keys:rewrap", "Wrap the keyring anew by the newest key-encryption key",
+    _roles("operator"), response=schemas.Rewrapped, problems=(*AUTHENTICATED, *RECORDING, *STORED),
 )  # fmt: skip
 OPENAPI = Endpoint("openapi", ("GET",), "api/openapi.json", "This API as an OpenAPI 3.1 document")
 LIVE = Endpoint("health_live", ("GET", "HEAD"), "health/live", "Is the process alive", response=schemas.Health)
@@ -313,7 +356,7 @@ V2_VERSION_READY = Endpoint(
 _V2_INFER = (
     *AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "invalid-parameter", "foreign-deal",
     "record-too-large", "partly-recorded", "idempotency-mismatch",
-    "idempotency-running", "not-found", "version-withdrawn", "not-ready",
+    "idempotency-running", "not-found", "version-withdrawn", "not-ready", "erased",
 )  # fmt: skip
 V2_INFER = Endpoint(
     "v2_infer", ("POST",), "v2/models/{model}/infer", "Open Inference: score rows",
@@ -332,13 +375,14 @@ UNMATCHED = Endpoint(
 )  # fmt: skip
 
 ENDPOINTS: Sequence[Endpoint] = (
-    SCORE, SCORE_BATCH, READ_DECISION, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
+    SCORE, SCORE_BATCH, READ_DECISION, SEARCH, LABEL, REVIEW, MODELS, MODEL_VERSION, READ_RELEASE, CHANGE_RELEASE,
     READ_METRICS, RENEW_RELEASE, CLOSE_RELEASE, WITHDRAW, UNWITHDRAW, UNHOLD,
     PUBLISH, LIST_VERSIONS, DOWNLOAD, PULL, POLICIES, READ_POLICY, PUBLISH_POLICY, PULL_POLICY, SYNTHETIC, UNDO, LIFT,
     START_ROLLOUT, LIST_ROLLOUTS, LINT_ROLLOUT, READ_ROLLOUT, APPROVE, REJECT, PAUSE, RESUME, ABORT, PROMOTE_FULL,
     READ_FLEET,
     ACTIVATE, LIST_REFERENCE,
-    LIST_LAKE, READ_LAKE,
+    OPEN_EXPORT, LIST_LAKE, READ_LAKE,
+    ERASE, HOLD, RELEASE_HOLD, ACCESS, LIST_ERASURES, READ_ERASURE, REWRAP,
     READ_EXPORTS, SEAL_EXPORT, READ_WITNESS, KEEP_CHECKPOINT,
     OPENAPI, LIVE, READY, PAGE,
     V2_SERVER, V2_LIVE, V2_READY, V2_MODEL, V2_VERSION, V2_MODEL_READY, V2_VERSION_READY, V2_INFER, V2_VERSION_INFER,

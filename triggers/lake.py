@@ -20,7 +20,7 @@ _LIMIT = re.compile(r"[0-9]{1,4}")
 
 
 def lake_blueprint(edge: Edge) -> func.Blueprint:
-    read_lake = edge.service.read_lake
+    read_lake = edge.service.records.read_lake
 
     async def list_files(exchange: Exchange) -> Reply:
         given = exchange.request.params

@@ -21,6 +21,7 @@ from triggers.endpoints import (
     DOWNLOAD,
     ENDPOINTS,
     LIST_LAKE,
+    READ_DECISION,
     READ_EXPORTS,
     READ_LAKE,
     SCORE,
@@ -55,6 +56,10 @@ _PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "release": (
         {"name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
          "description": "The ETag of the release that is to be changed."},
+    ),
+    "decision": (
+        {"name": "proof", "in": "query", "schema": {"type": "string", "enum": ["true", "false"]},
+         "description": "Whether to add the proof that it was sealed."},
     ),
     "files": (
         {"name": "prefix", "in": "query", "schema": {"type": "string", "pattern": "^(audit|reference)/"},
@@ -104,6 +109,7 @@ def _path_schemas(service: Service) -> dict[str, dict[str, Any]]:
         "version": version,
         "decision_id": identifier,
         "rollout_id": identifier,
+        "erasure_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         "file": {"type": "string", "pattern": "^(audit|reference)/[A-Za-z0-9._=/-]+$"},
         "dataset": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
         "window": {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}Z$"},
@@ -150,6 +156,7 @@ def _other_parameters(endpoint: Endpoint) -> Sequence[Mapping[str, Any]]:
         LIST_LAKE: "files",
         READ_LAKE: "file",
         READ_EXPORTS: "exports",
+        READ_DECISION: "decision",
     }
     return _PARAMETERS[kinds[endpoint]] if endpoint in kinds else ()
 

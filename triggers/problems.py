@@ -166,6 +166,12 @@ KINDS: Mapping[type[VouchError], Kind] = {
     errors.NothingToReturnTo: Kind(
         409, "nothing-to-return-to", "No other version can be served", "{error}. Release another version first."
     ),
+    errors.Erased: Kind(
+        410,
+        "erased",
+        "It was erased",
+        "{error}, on request; what is left of it is read with GET /api/v1/decisions/{id}.",
+    ),
     errors.Archived: Kind(
         409,
         "archived",
@@ -182,7 +188,7 @@ KINDS: Mapping[type[VouchError], Kind] = {
     errors.StorageUnavailable: Kind(
         503,
         "storage-unavailable",
-        "The region's storage did not answer",
+        "The region's storage or key vault did not answer",
         "Nothing is lost. Repeat the request after Retry-After seconds; what it had begun goes on where it stopped.",
         _retry_after,
     ),

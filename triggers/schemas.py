@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -124,12 +125,151 @@ class BatchResults(Struct):
 
 
 class RecordedDecision(Struct):
-    """CloudEvents 1.0 as they were recorded, and the decision's digest computed anew."""
+    """CloudEvents 1.0 as they were recorded, and the decision's digest computed anew. `erased`: what was personal is
+    gone. With `?proof=true` also its `proof` (`audit/proofs.py` checks one), or null and under `unproven` why."""
 
     decision: dict[str, Any]
     record_digest: Digest
+    erased: bool
     labels: list[dict[str, Any]]
     reviews: list[dict[str, Any]]
+    proof: dict[str, Any] | UnsetType | None = UNSET
+    unproven: str | UnsetType = UNSET
+
+
+class DealSearch(Struct, forbid_unknown_fields=True):
+    """`after` is `next` of the page before."""
+
+    deal_id: Id
+    after: UUID | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class FoundDecisions(Struct):
+    """Each like a RecordedDecision; `{decision_id, archived}` where one lies in an offline tier."""
+
+    decisions: list[dict[str, Any]]
+    next: str | None
+
+
+class WindowOpening(Struct, forbid_unknown_fields=True):
+    """`after` is `next` of the page before."""
+
+    dataset: Literal["decisions"] = "decisions"
+    after: UUID | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+
+
+class OpenedRecord(Struct):
+    """A CloudEvent as it was recorded; `erased`: without what was personal. `damaged`: that can't be opened, though
+    its keys are there."""
+
+    record: dict[str, Any]
+    record_digest: Digest
+    erased: bool
+    damaged: bool | UnsetType = UNSET
+
+
+class OpenedRecords(Struct):
+    """A page of a window's records."""
+
+    window: str
+    records: list[OpenedRecord]
+    next: str | None
+
+
+class SubjectOrder(Struct, forbid_unknown_fields=True):
+    """`subject` is a person's id as deals named it, or `deal:<decision id>` for one decision. The reason is kept
+    encrypted; name nobody in it."""
+
+    subject: Id
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class SubjectRelease(Struct, forbid_unknown_fields=True):
+    subject: Id
+    hold_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+class SubjectAccess(Struct, forbid_unknown_fields=True):
+    """`after` is `next` of the page before."""
+
+    subject: Id
+    after: UUID | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class ErasureState(Struct):
+    """`deferred`: a legal hold stands in the way, of `shared_records`; it is carried out upon the release.
+    `pending`: done, but for what was being sealed; `open_until` is the end of the last window that is waited for.
+    `archived_records` lie in an offline tier: they can't be read either, but still be counted under their deal's id."""
+
+    erasure_id: str
+    state: Literal["ordered", "deferred", "erasing", "pending", "complete"]
+    ordered_at: str
+    records: int
+    shared_records: int
+    archived_records: int
+    open_until: str | None
+    completed_at: str | None
+
+
+class Erasure(ErasureState):
+    """`commitment` is SHA-256 over salt and subject, as it was recorded; the salt is nowhere but in this answer."""
+
+    commitment: Digest
+    salt: str
+
+
+class ErasureList(Struct):
+    """Those that are not complete."""
+
+    erasures: list[ErasureState]
+
+
+class StandingHold(Struct):
+    hold_id: str
+    placed_at: str
+
+
+class PlacedHold(Struct):
+    """`holds` are all that stand on that subject; `erasures_under_way` had begun before and can't be taken back."""
+
+    hold_id: str
+    holds: list[StandingHold]
+    erasures_under_way: int
+    commitment: Digest
+    salt: str
+
+
+class ReleasedHold(Struct):
+    """`holds` still stand on that subject; `erasures_carried_out` had waited for this."""
+
+    hold_id: str
+    holds: list[StandingHold]
+    erasures_carried_out: int
+    commitment: Digest
+    salt: str
+
+
+class SubjectRecords(Struct):
+    """Each `{record, record_digest, erased, about}`, or `{record_id, archived, about}` where it lies in an offline
+    tier; `about` are the records that speak of it: labels and reviews. `total` counts them over all pages."""
+
+    records: list[dict[str, Any]]
+    next: str | None
+    total: int
+    commitment: Digest
+    salt: str
+
+
+class Rewrapped(Struct):
+    """How many keys were wrapped anew; 0: all were already."""
+
+    rewrapped: int
+    record_id: str
+    record_digest: Digest
 
 
 class Label(Struct, forbid_unknown_fields=True):

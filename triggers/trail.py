@@ -45,7 +45,7 @@ def sealing_answers(room: TrailRoom) -> dict[Endpoint, Answer]:
 
     async def seal(exchange: Exchange) -> Reply:
         read_typed(exchange.body, schemas.Said)
-        window = _read_window(exchange.param("window"), room.window_s)
+        window = read_window(exchange.param("window"), room.window_s)
         state = await _stored(room.exports.find(window))
         if not state:
             raise NotFound("window")
@@ -72,7 +72,7 @@ def _read_most(exchange: Exchange) -> int:
     return int(text)
 
 
-def _read_window(name: str, window_s: int) -> Window:
+def read_window(name: str, window_s: int) -> Window:
     """Raises NotFound for a name that is no window's."""
     try:
         window = parse_window(name, window_s)

@@ -6,13 +6,25 @@ import json
 
 import pytest
 
+from audit.layout import manifest_name
+from audit.manifests import Counts, Manifest
 from audit.windows import Window
 from flows.calls import ROLES
 from scoring.release import Release, Target
 from tests.desk import ROOT, Desk, golden_deal, golden_features, read, sign_checkpoint
 from tests.snapshots import digest_of, put, snapshot_of
 from triggers.archives import MIMETYPE, digest_header, write_archive
-from triggers.endpoints import ENDPOINTS, PUBLISH, PULL_POLICY, READ_POLICY, UNMATCHED, Endpoint
+from triggers.endpoints import (
+    ENDPOINTS,
+    OPEN_EXPORT,
+    PUBLISH,
+    PULL_POLICY,
+    READ_ERASURE,
+    READ_POLICY,
+    RELEASE_HOLD,
+    UNMATCHED,
+    Endpoint,
+)
 
 TARGET = {"version": "1.0.0", "policy": "standard/1"}
 ROLLOUT = "01a20b88-7c4e-7995-b00e-1b51e55f7352"
@@ -55,6 +67,12 @@ BODIES: dict[str, object] = {
     "rollout_approve": {"gate": "wave-1"},
     "reference_activate": {"snapshot": "s1", "manifest_sha256": digest_of(STAFF).removeprefix("sha256:")},
     "exports_seal": {"reason": "why"},
+    "exports_open": {},
+    "decisions_search": {"deal_id": "D-1"},
+    "subjects_erase": {"subject": "P-1", "reason": "asked"},
+    "subjects_hold": {"subject": "P-1", "reason": "sued"},
+    "subjects_release": {"subject": "P-1", "hold_id": "0" * 32, "reason": "settled"},
+    "subjects_access": {"subject": "P-1"},
     "witness_keep": {"checkpoint": sign_checkpoint(1, b"\1" * 32), "old_size": 0, "proof": []},
     **{f"rollout_{verb}": {"reason": "why"} for verb in ("reject", "pause", "resume", "abort", "promote_full")},
     "v2_infer": {"inputs": [{"name": "age", "shape": [1], "datatype": "FP64", "data": [golden_features()["age"]]}]},
@@ -115,6 +133,15 @@ TABLE = {
     "exports_seal": {"operator"},
     "witness_read": {"auditor", "control", "operator"},
     "witness_keep": {"control"},
+    "exports_open": {"auditor"},
+    "decisions_search": {"auditor"},
+    "subjects_erase": {"privacy"},
+    "subjects_hold": {"privacy"},
+    "subjects_release": {"privacy"},
+    "subjects_access": {"privacy"},
+    "erasures_list": {"privacy"},
+    "erasures_read": {"privacy"},
+    "keys_rewrap": {"operator"},
     "openapi": None,
     "health_live": None,
     "health_ready": None,
@@ -140,6 +167,16 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     put(desk.lake, STAFF, dataset="staff")
     desk.lanes.register(WINDOW, "9f3a")
     values["file"] = next(iter(desk.lake.files))
+    body = BODIES.get(endpoint.name)
+    if endpoint is RELEASE_HOLD:
+        placed = read(await desk.send("POST", "/api/v1/subjects:hold", BODIES["subjects_hold"], "privacy"))
+        body = {"subject": "P-1", "hold_id": placed["hold_id"], "reason": "settled"}
+    if endpoint is READ_ERASURE:
+        erased = read(await desk.send("POST", "/api/v1/subjects:erase", BODIES["subjects_erase"], "privacy"))
+        values["erasure_id"] = erased["erasure_id"]
+    if endpoint is OPEN_EXPORT:
+        sealed = Manifest("westeurope", WINDOW, 0, [], [], Counts(), [])
+        desk.lake.files[manifest_name("westeurope", WINDOW)] = sealed.to_bytes()
     if endpoint in {PULL_POLICY, READ_POLICY}:
         policy = json.dumps(BODIES["policies_publish"]).encode()
         await desk.registry.write("policies", "deal-fraud", "1.0.0", {"policy.json": policy}, "")
@@ -153,7 +190,7 @@ async def call(desk: Desk, endpoint: Endpoint, roles: str | None) -> int:
     headers = {"if-match": '"1"'} if endpoint.name == "release_change" else {}
     if endpoint is PUBLISH:
         headers = {"content-type": MIMETYPE, "content-digest": digest_header(ARCHIVE)}
-    response = await desk.send(endpoint.methods[0], path, BODIES.get(endpoint.name), roles, headers)
+    response = await desk.send(endpoint.methods[0], path, body, roles, headers)
     return response.status_code
 
 

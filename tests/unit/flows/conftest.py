@@ -11,13 +11,11 @@ from flows.active_snapshots import ActiveSnapshots
 from flows.admit_deal import Residency
 from flows.calls import Call, Caller
 from flows.change_release import ChangeRelease
+from flows.compose_records import RecordPorts, RecordRoom, build_records
 from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import Answer, Asked, DecideDeals
 from flows.idempotency import Idempotency
-from flows.read_decision import ReadDecision
-from flows.record_label import RecordLabel
-from flows.record_review import RecordReview
 from flows.regions import Region
 from flows.terms import FindTerms
 from flows.write_record import WriteRecord
@@ -34,6 +32,7 @@ from tests.fakes import (
     OnePolicy,
     RuleModel,
 )
+from tests.fakes_trail import memory_trail
 
 EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
 AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example")
@@ -67,10 +66,25 @@ class Stage:
         self.activate = ActivateSnapshot(active, self.lake, models, self.references, write, self.clock)
         terms = FindTerms(models, OnePolicy(), self.releases, self.references)
         self.decide = DecideDeals(residency, "deal-fraud", terms, self.ledger, self.idempotency, self.clock, entropy)
-        self.read_decision = ReadDecision(self.ledger, self.reservations, write)
-        self.record_label = RecordLabel(self.ledger, self.idempotency, write)
-        self.record_review = RecordReview(self.ledger, self.idempotency, write)
+        self.records = self._build_records(write, entropy)
+        self.read_decision = self.records.read_decision
+        self.record_label = self.records.record_label
+        self.record_review = self.records.record_review
         self.change_release = ChangeRelease(self.store, models, OnePolicy(), self.releases, write, self.clock)
+
+    def _build_records(self, write: WriteRecord, entropy: CountingEntropy) -> RecordRoom:
+        ports = RecordPorts(
+            region="westeurope",
+            window_s=3600,
+            ledger=self.ledger,
+            lake=self.lake,
+            reservations=self.reservations,
+            idempotency=self.idempotency,
+            write=write,
+            clock=self.clock,
+            entropy=entropy,
+        )
+        return build_records(ports, memory_trail(self.lake))
 
     async def one(self, payload: object, **asked: object) -> Answer:
         """Decide one deal."""

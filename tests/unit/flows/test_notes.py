@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.decide_deals import Decided
-from flows.errors import LedgerUnavailable, NotFound, StorageFailed
+from flows.errors import LedgerUnavailable, NotFound, StorageFailed, StorageUnavailable
 from tests.unit.flows.conftest import CALL, Stage, deal
 
 LABEL = ("fraud", "claims-desk", "2026-12-01T00:00:00Z")
@@ -70,5 +70,5 @@ async def test_read_is_recorded_before_anything_is_shown(stage: Stage) -> None:
 async def test_read_while_storage_is_down_is_unavailable(stage: Stage) -> None:
     decision = await decision_id(stage)
     stage.ledger.read_failure = StorageFailed("down")
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StorageUnavailable):
         await stage.read_decision(CALL, decision)

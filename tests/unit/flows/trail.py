@@ -22,14 +22,26 @@ from audit.notes import VerifierKey, open_note
 from audit.personal import SUBJECT, Unreadable, handle_of, open_personal, read_named
 from audit.records import Record, RecordType, build_record, digest_of_event
 from audit.windows import Window, window_of
+from flows.compose_records import RecordPorts, build_records
 from flows.compose_trail import TrailPorts, TrailSettings, build_trail
+from flows.idempotency import Idempotency
 from flows.keyring import Keyring
 from flows.record_keys import RecordKeyring
 from flows.regions import Region
 from flows.seal_window import SealSettings
 from flows.subject_keys import SubjectKeys
+from flows.write_record import WriteRecord
 from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryModels, MemoryReservations, MemoryRows
-from tests.fakes_trail import MemoryIndex, MemoryLake, MemoryLanes, MemoryRecordKeys, MemoryVault, Steps
+from tests.fakes_trail import (
+    LanesLedger,
+    MemoryIndex,
+    MemoryLake,
+    MemoryLanes,
+    MemoryRecordKeys,
+    MemoryVault,
+    SteppedRows,
+    Steps,
+)
 
 HOUR = 3600
 RETENTION_S = 90 * 86_400
@@ -65,30 +77,36 @@ class Trail:
         self.record_keys = MemoryRecordKeys(steps=self.steps)
         self.index = MemoryIndex(steps=self.steps)
         self.vault = MemoryVault(steps=self.steps)
-        self.keyring_rows, self.subject_rows, self.witness_rows = MemoryRows(), MemoryRows(), MemoryRows()
+        self.keyring_rows, self.witness_rows, self.reservations = MemoryRows(), MemoryRows(), MemoryReservations()
+        self.subject_rows, self.erasure_rows = SteppedRows(steps=self.steps), SteppedRows(steps=self.steps)
+        self.ledger = LanesLedger(self.lanes, self.clock, self.steps)
+        self.entropy = CountingEntropy()
         self.engine = Instance()
         self.kept = MemoryBundles()
-        self.note_rows, self.reservations = MemoryRows(), MemoryReservations()
+        self.note_rows = MemoryRows()
         self._count = 0
         self.restart()
 
     def restart(self) -> None:
         """A new process over the same storage."""
+        ports = TrailPorts(
+            lake=self.lake,
+            lanes=self.lanes,
+            record_keys=self.record_keys,
+            index=self.index,
+            vault=self.vault,
+            keyring_rows=self.keyring_rows,
+            subject_rows=self.subject_rows,
+            witness_rows=self.witness_rows,
+            erasure_rows=self.erasure_rows,
+            note_rows=self.note_rows,
+            old_reservations=self.reservations,
+            sealing=self.engine,
+        )
+        self.records = build_records(self._record_ports(), ports)
         self.room = build_trail(
             REGION,
-            TrailPorts(
-                lake=self.lake,
-                lanes=self.lanes,
-                record_keys=self.record_keys,
-                index=self.index,
-                vault=self.vault,
-                keyring_rows=self.keyring_rows,
-                subject_rows=self.subject_rows,
-                witness_rows=self.witness_rows,
-                note_rows=self.note_rows,
-                old_reservations=self.reservations,
-                sealing=self.engine,
-            ),
+            ports,
             TrailSettings(
                 origin="vouch/westeurope",
                 seal=SETTINGS,
@@ -100,8 +118,23 @@ class Trail:
             models=MemoryModels([]),
             kept=self.kept,
             clock=self.clock,
-            entropy=CountingEntropy(),
+            entropy=self.entropy,
             call_region=NoRegions(),
+            finish_erasures=self.records.privacy.finish,
+        )
+
+    def _record_ports(self) -> RecordPorts:
+        idempotency = Idempotency(self.reservations, self.ledger, self.clock, b"k" * 32, lease_s=45)
+        return RecordPorts(
+            region=REGION.name,
+            window_s=HOUR,
+            ledger=self.ledger,
+            lake=self.lake,
+            reservations=self.reservations,
+            idempotency=idempotency,
+            write=WriteRecord(REGION.name, self.ledger, idempotency, self.clock, self.entropy),
+            clock=self.clock,
+            entropy=self.entropy,
         )
 
     def append(
@@ -130,7 +163,8 @@ class Trail:
 
     def use(self, steps: Steps) -> None:
         """Count, and stop, every call of storage and vault by these steps from now on."""
-        for port in (self.lake, self.lanes, self.record_keys, self.index, self.vault):
+        rows = self.subject_rows, self.erasure_rows
+        for port in (self.lake, self.lanes, self.record_keys, self.index, self.vault, self.ledger, *rows):
             port.steps = steps
 
     async def erase(self, subject: str) -> None:

@@ -1,0 +1,111 @@
+"""Compose whatever reads the records of a region's trail, opens them, or makes them unreadable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.access_subject import AccessSubject
+from flows.compose_trail import TrailPorts
+from flows.erase_subject import EraseSubject, Erasing
+from flows.erasure_log import ErasureLog
+from flows.finish_erasures import FinishErasures
+from flows.forget_records import ForgetRecords
+from flows.hold_subject import HoldSubject
+from flows.idempotency import Idempotency
+from flows.keyring import Keyring
+from flows.legal_holds import LegalHolds
+from flows.mentions import FindMentions
+from flows.open_window import OpenWindow
+from flows.ports import Clock, Entropy, Lake, Ledger, Reservations
+from flows.privacy_room import PrivacyRoom
+from flows.prove_record import ProveRecord
+from flows.read_decision import ReadDecision, ShowDecisions
+from flows.read_lake import ReadLake
+from flows.read_records import ReadRecords
+from flows.record_keys import RecordKeyring
+from flows.record_label import RecordLabel
+from flows.record_review import RecordReview
+from flows.rewrap_keys import RewrapKeys
+from flows.search_decisions import SearchDecisions
+from flows.subject_keys import SubjectKeys
+from flows.unsealed import Unsealed
+from flows.write_record import WriteRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPorts:
+    """What records are read from and written to, beside the trail's own ports."""
+
+    region: str
+    window_s: int
+    ledger: Ledger
+    lake: Lake
+    reservations: Reservations
+    idempotency: Idempotency
+    write: WriteRecord
+    clock: Clock
+    entropy: Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRoom:
+    """The use cases about records that are there already."""
+
+    read_decision: ReadDecision
+    search_decisions: SearchDecisions
+    open_window: OpenWindow
+    read_lake: ReadLake
+    record_label: RecordLabel
+    record_review: RecordReview
+    rewrap_keys: RewrapKeys
+    privacy: PrivacyRoom
+
+
+def build_records(ports: RecordPorts, trail: TrailPorts) -> RecordRoom:
+    """One region's."""
+    keyring = Keyring(trail.keyring_rows, trail.vault, ports.entropy)
+    record_keys = RecordKeyring(trail.record_keys, keyring, ports.entropy)
+    subject_keys = SubjectKeys(trail.subject_rows, keyring, ports.entropy)
+    records = ReadRecords(
+        ports.region, ports.window_s, ports.ledger, ports.lake, keyring, record_keys, subject_keys
+    )  # fmt: skip
+    unsealed = Unsealed(trail.lanes, ports.clock, ports.window_s)
+    mentions = FindMentions(keyring, trail.index, unsealed)
+    show = ShowDecisions(records, mentions, ports.reservations)
+    prove = ProveRecord(ports.region, ports.window_s, ports.lake)
+    log = ErasureLog(trail.erasure_rows)
+    erasing = Erasing(
+        log=log,
+        holds=LegalHolds(log, subject_keys, trail.index),
+        mentions=mentions,
+        subject_keys=subject_keys,
+        keyring=keyring,
+        index=trail.index,
+        unsealed=unsealed,
+        records=records,
+        forget=ForgetRecords(ports.ledger, trail.lanes, trail.record_keys),
+        write=ports.write,
+        clock=ports.clock,
+        entropy=ports.entropy,
+        window_s=ports.window_s,
+    )
+    return RecordRoom(
+        read_decision=ReadDecision(records, show, prove, ports.write),
+        search_decisions=SearchDecisions(mentions, records, show, ports.write),
+        open_window=OpenWindow(ports.region, ports.lake, records, ports.write),
+        read_lake=ReadLake(ports.lake, ports.write, ports.clock),
+        record_label=RecordLabel(records, ports.idempotency, ports.write),
+        record_review=RecordReview(records, ports.idempotency, ports.write),
+        rewrap_keys=RewrapKeys(keyring, ports.write),
+        privacy=_compose_privacy(erasing),
+    )
+
+
+def _compose_privacy(erasing: Erasing) -> PrivacyRoom:
+    erase = EraseSubject(erasing)
+    finish = FinishErasures(erasing.log, erase)
+    hold = HoldSubject(
+        erasing.log, erasing.holds, erasing.mentions, finish, erasing.write, erasing.clock, erasing.entropy
+    )
+    access = AccessSubject(erasing.mentions, erasing.records, erasing.write, erasing.entropy)
+    return PrivacyRoom(erasing.log, erase, finish, hold, access)
