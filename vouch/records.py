@@ -1,29 +1,36 @@
 """Recorded decisions, opened: the windows that a copy of a lake holds, and their records with what is personal.
 
 A copy holds boxes. What opens them are the region's keys, so the region is asked: it hands records out window by
-window, to an auditor, and records that it did. Each record has to be the one whose line the copy has.
+window, to an auditor, and records that it did. Each record has to be the one whose line the copy has, and what is
+personal in it what that line is committed to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from audit.layout import DECISIONS, folder_of, read_name
+from audit.chain import ChainEntry, InvalidEntry, read_entry
+from audit.layout import CHAIN, DECISIONS, chain_name, folder_of, read_name
 from audit.manifests import InvalidManifest, Manifest, read_manifest
-from audit.records import digest_of_event
+from audit.records import digest_of_event, keeps_commitment
 from audit.sealing import digest_of_line
-from audit.segments import DamagedSegment, SegmentReader, read_head
+from audit.segments import DamagedSegment, FileEntry, SegmentReader, read_head
+from audit.times import format_second
 from audit.verifying.files import Files, Unreadable, read_whole
+from audit.windows import Window
 from vouch.calls import Region
 from vouch.copies import try_again
 
 MAX_MANIFEST_BYTES = 64 * 2**20
+MAX_ENTRY_BYTES = 64 * 2**10
 PAGE_RECORDS = 1_000
+WINDOW_KIND = "window"
+VERIFY = "Verify the copy: python -m vouch verify."
 
 
 class NotAsSealed(Exception):
@@ -32,12 +39,17 @@ class NotAsSealed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SealedWindow:
-    """A window of the copy: its start, RFC 3339, its segments of decisions and how many lines they have."""
+    """A window of the copy: its start and end, RFC 3339, and its segments of decisions as manifests name them."""
 
     name: str
     start: str
-    segments: tuple[str, ...]
-    rows: int
+    end: str
+    segments: tuple[FileEntry, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many lines the segments have."""
+        return sum(file.rows for file in self.segments)
 
 
 def list_windows(files: Files, region: str, first: str = "", last: str = "") -> list[SealedWindow]:
@@ -49,28 +61,27 @@ def list_windows(files: Files, region: str, first: str = "", last: str = "") -> 
         if place is None or not _lies_between(place.window, first, last):
             continue
         manifest = _read_manifest(files, listed.name)
-        segments = tuple(file.name for file in manifest.files if file.dataset == DECISIONS)
-        rows = sum(file.rows for file in manifest.files if file.dataset == DECISIONS)
-        before = found.get(place.window, SealedWindow(place.window, _time_of(place.window), (), 0))
-        found[place.window] = SealedWindow(
-            place.window, before.start, (*before.segments, *segments), before.rows + rows
-        )
+        segments = [file for file in manifest.files if file.dataset == DECISIONS]
+        before = found.get(place.window, _without_segments(manifest.window))
+        found[place.window] = replace(before, segments=(*before.segments, *segments))
     return [found[name] for name in sorted(found)]
 
 
 class OpenedRecords:
-    """Opens the windows of a copy by way of their region."""
+    """Opens the windows of a copy by way of their region. `damaged` are the ids of records that it has the keys of and
+    could not open all the same: they come without `personal`, as if their person had been erased."""
 
     def __init__(self, files: Files, region: Region) -> None:
         self._files = files
         self._region = region
+        self.damaged: set[str] = set()
 
     def of(self, window: SealedWindow) -> Iterator[Mapping[str, Any]]:
         """The records of a window's decisions dataset; one whose person was erased has no `personal`. Raises
         Unreadable or NotAsSealed."""
         left = self._digests(window)
         for event in self._open(window):
-            if left.pop(str(event["id"]), None) != digest_of_event(event):
+            if left.pop(str(event["id"]), None) != digest_of_event(event) or not keeps_commitment(event):
                 raise NotAsSealed(f"{event['id']} is not the record that the copy of window {window.name} holds.")
             yield event
         if left:
@@ -82,7 +93,10 @@ class OpenedRecords:
             body = {"dataset": DECISIONS, "after": after, "limit": PAGE_RECORDS}
             path = f"/api/v1/exports/{window.name}:open"
             page = try_again(partial(self._region.ask, "POST", path, body, needs=["records", "next"]))
-            yield from (found["record"] for found in page["records"])
+            for found in page["records"]:
+                if found.get("damaged"):
+                    self.damaged.add(str(found["record"]["id"]))
+                yield found["record"]
             if page["next"] is None:
                 return
             if page["next"] == after:
@@ -92,30 +106,59 @@ class OpenedRecords:
     def _digests(self, window: SealedWindow) -> dict[str, str]:
         """The digests of the records as their lines stand in the copy, by id."""
         found = {}
-        for name in window.segments:
-            for line in _read_lines(self._files, name):
+        for file in window.segments:
+            for line in read_lines(self._files, file):
                 found[read_head(line).id] = digest_of_line(line)
         return found
 
 
-def _read_lines(files: Files, name: str) -> Iterator[bytes]:
-    pieces = files.read(name)
+def read_lines(files: Files, file: FileEntry) -> Iterator[bytes]:
+    """The lines of a segment of the copy, without their newlines. Raises Unreadable, in the end, where it is not the
+    file that its manifest names."""
+    pieces = files.read(file.name)
     if pieces is None:
-        raise Unreadable(f"{name} is not in the copy. Verify it: python -m vouch verify.")
+        raise Unreadable(f"{file.name} is not in the copy. {VERIFY}")
     reader = SegmentReader()
     try:
         for piece in pieces:
             yield from reader.feed(piece)
         reader.finish()
     except (DamagedSegment, msgspec.DecodeError) as error:
-        raise Unreadable(f"{name} is damaged: {error}. Verify the copy: python -m vouch verify.") from error
+        raise Unreadable(f"{file.name} is damaged: {error}. {VERIFY}") from error
+    if reader.sha256 != file.sha256:
+        raise Unreadable(f"{file.name} is not the file that its manifest names. {VERIFY}")
+
+
+def read_end_of_chain(files: Files, region: str) -> tuple[ChainEntry, str]:
+    """The newest entry of the region's chain in the copy, and the name of the last window that the chain reaches.
+    Raises Unreadable."""
+    names = [listed.name for listed in files.list(folder_of(CHAIN, region))]
+    if not names:
+        raise Unreadable(
+            f"There is no chain of {region} in the copy: nothing of it is sealed, or it is a copy of others."
+        )
+    newest = entry = _read_entry(files, names[-1])
+    while entry.kind != WINDOW_KIND:
+        entry = _read_entry(files, chain_name(region, entry.sequence - 1))
+    return newest, entry.window
+
+
+def _read_entry(files: Files, name: str) -> ChainEntry:
+    try:
+        return read_entry(read_whole(files, name, MAX_ENTRY_BYTES) or b"")
+    except InvalidEntry as error:
+        raise Unreadable(f"{name} is damaged: {error}. {VERIFY}") from error
 
 
 def _read_manifest(files: Files, name: str) -> Manifest:
     try:
         return read_manifest(read_whole(files, name, MAX_MANIFEST_BYTES) or b"")
     except InvalidManifest as error:
-        raise Unreadable(f"{name} is damaged: {error}. Verify the copy: python -m vouch verify.") from error
+        raise Unreadable(f"{name} is damaged: {error}. {VERIFY}") from error
+
+
+def _without_segments(window: Window) -> SealedWindow:
+    return SealedWindow(window.name, format_second(window.start_s), format_second(window.end_s))
 
 
 def _lies_between(window: str, first: str, last: str) -> bool:

@@ -19,22 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-
 from audit.records import RecordType
 from audit.verifying.files import Unreadable
 from flows.imagine_decisions import OUTCOMES, Comparison, imagine_decisions
 from flows.replay_decisions import Fate, NotAtHand, Replayed, replay_decisions
 from scoring.booster import LightGBMMissing
-from vouch.calls import Refused, Region, is_url, read_token
-from vouch.copies import open_copy
-from vouch.records import NotAsSealed, OpenedRecords, SealedWindow, list_windows
+from vouch.calls import Refused, Region
+from vouch.opened_copies import add_copy_arguments, open_with_region, show_progress
+from vouch.records import NotAsSealed, OpenedRecords, list_windows
 from vouch.versions_at_hand import VersionsAtHand
 
 SAME, DIFFERS, NOT_DONE, PARTLY = 0, 1, 2, 3
-LOCAL_URL = "http://127.0.0.1:7071"
-LOCAL_TOKEN = Path(".local/tokens/auditor.jwt")
 SHOWN = 20
 SCORED = RecordType.DECISION_SCORED.value
 Event = Mapping[str, Any]
@@ -75,18 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = __doc__
-    parser.add_argument("copy", metavar="PATH_OR_URL", help="a folder that is a copy of a lake, or a region's base URL")
+    add_copy_arguments(parser)
     parser.add_argument("--decision", metavar="ID", help="this decision alone")
-    parser.add_argument("--from", dest="first", default="", metavar="TIME", help="windows from this time on (RFC 3339)")
-    parser.add_argument("--to", dest="last", default="", metavar="TIME", help="windows before this time")
     parser.add_argument("--model", metavar="VERSION", help="what would this version have said")
     parser.add_argument("--policy", metavar="NAME/VERSION", help="what would this policy have decided")
     parser.add_argument("--name", default="deal-fraud", help="the model, with --model or --policy (default deal-fraud)")
-    parser.add_argument(
-        "--region", metavar="URL", help=f"who opens what is personal (default: the URL, else {LOCAL_URL})"
-    )
-    parser.add_argument("--token-file", type=Path, default=LOCAL_TOKEN, help=f"a bearer token (default {LOCAL_TOKEN})")
-    parser.add_argument("--json", action="store_true", help="answer one JSON document")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -101,16 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> tuple[int, dict[str, Any], Iterator[str]]:
-    url = arguments.region or (arguments.copy if is_url(arguments.copy) else LOCAL_URL)
-    region = Region(url, read_token(arguments.token_file))
-    files = open_copy(arguments.copy, arguments.token_file)
-    name = region.ask("GET", "/health/live", needs=["region"])["region"]
-    versions = VersionsAtHand(Path(), region, files)
+    copy = open_with_region(arguments)
+    versions = VersionsAtHand(Path(), copy.region, copy.files)
     if arguments.decision:
-        return _replay([[_find(region, arguments.decision)]], versions)
-    windows = list_windows(files, name, arguments.first, arguments.last)
-    records = OpenedRecords(files, region)
-    opened = ([event for event in records.of(window) if event["type"] == SCORED] for window in _progress(windows))
+        return _replay([[_find(copy.region, arguments.decision)]], versions)
+    windows = list_windows(copy.files, copy.name, arguments.first, arguments.last)
+    records = OpenedRecords(copy.files, copy.region)
+    opened = ([event for event in records.of(window) if event["type"] == SCORED] for window in show_progress(windows))
     if arguments.model or arguments.policy:
         return _imagine(opened, versions, arguments)
     return _replay(opened, versions)
@@ -156,11 +141,6 @@ def _by_terms(events: list[Event], arguments: argparse.Namespace) -> Iterator[tu
         groups.setdefault((arguments.model or data["model"]["version"], policy), []).append(event)
     for (version, policy), group in groups.items():
         yield version, policy, group
-
-
-def _progress(windows: list[SealedWindow]) -> Iterator[SealedWindow]:
-    console = Console(stderr=True)
-    return iter(track(windows, "Windows", console=console, transient=True, disable=not console.is_terminal))
 
 
 def _tell_replay(tally: Tally) -> Iterator[str]:
