@@ -12,7 +12,7 @@ import pytest
 
 from local.environments import ROOT
 from local.package.__main__ import build_package
-from orchestrations.names import ACTIVITIES, ORCHESTRATORS
+from orchestrations.names import ACTIVITIES, ORCHESTRATORS, TRAIL_ACTIVITIES
 from tests.conformance.conftest import read_golden
 from triggers.endpoints import ENDPOINTS
 
@@ -40,7 +40,7 @@ def test_package_alone_scores_a_deal(report: dict[str, Any]) -> None:
 
 
 def test_package_alone_has_every_endpoint(report: dict[str, Any]) -> None:
-    durable = {*ORCHESTRATORS, *ACTIVITIES, "control_tick"}
+    durable = {*ORCHESTRATORS, *ACTIVITIES, *TRAIL_ACTIVITIES, "control_tick", "seal_tick", "purge_tick"}
     assert report["functions"] == sorted({endpoint.name for endpoint in ENDPOINTS} | durable)
 
 

@@ -12,7 +12,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from local.azurite import Azurite
-from orchestrations.names import ACTIVITIES, ORCHESTRATORS
+from orchestrations.names import ACTIVITIES, ORCHESTRATORS, TRAIL_ACTIVITIES
 from tests.conformance.conftest import ACCOUNT, REGION, read_golden
 from triggers.endpoints import ENDPOINTS
 
@@ -47,8 +47,9 @@ def test_worker_library_indexes_every_endpoint(report: dict[str, Any]) -> None:
 def test_worker_library_indexes_every_durable_function(report: dict[str, Any]) -> None:
     found = {name: _types(bindings) for name, bindings in report["functions"].items()}
     assert {name for name, types in found.items() if "orchestrationTrigger" in types} == set(ORCHESTRATORS)
-    assert {name for name, types in found.items() if "activityTrigger" in types} == set(ACTIVITIES)
-    assert found["control_tick"] == {"timerTrigger", "durableClient"}
+    assert {name for name, types in found.items() if "activityTrigger" in types} == {*ACTIVITIES, *TRAIL_ACTIVITIES}
+    assert found["control_tick"] == found["seal_tick"] == {"timerTrigger", "durableClient"}
+    assert found["purge_tick"] == {"timerTrigger"}
     assert "durableClient" in found["rollouts_start"]
 
 
