@@ -54,9 +54,20 @@ class Tree:
         self.size += 1
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaves by their hashes."""
-        for leaf in leaves:
-            self.append(leaf)
+        """Add leaves by their hashes: level by level, which takes the time of the hashes and little more."""
+        nodes, singles, level = list(leaves), [], 0
+        size = self.size
+        self.size += len(nodes)
+        while nodes:
+            if size >> level & 1:
+                nodes.insert(0, self._frontier.pop())
+            if len(nodes) & 1:
+                singles.append(nodes.pop())
+            nodes = [
+                sha256(b"\x01" + left + right).digest() for left, right in zip(nodes[::2], nodes[1::2], strict=True)
+            ]
+            level += 1
+        self._frontier += reversed(singles)
 
     @property
     def root(self) -> bytes:

@@ -38,6 +38,7 @@ MAX_SIGNATURES = 16
 MAX_NOTE_BYTES = 64 * 1024
 DASH = "— "
 
+_UNCLEAN = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _NAME = re.compile(r"[^\s+]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -146,7 +147,7 @@ def open_note(note: str, keys: list[VerifierKey]) -> Checkpoint:
 def _split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     text, separator, below = note.rpartition("\n\n")
     *lines, rest = below.split("\n")
-    is_clean = len(note) <= MAX_NOTE_BYTES and not any(ord(char) < 0x20 and char != "\n" for char in note)
+    is_clean = len(note) <= MAX_NOTE_BYTES and not _UNCLEAN.search(note)
     if not separator or not is_clean or rest or not 0 < len(lines) <= MAX_SIGNATURES:
         raise InvalidNote("it is no signed note")
     return f"{text}\n", [_read_signature(line) for line in lines]
@@ -157,6 +158,8 @@ def _read_signature(line: str) -> tuple[str, bytes, bytes]:
     if not line.startswith(DASH):
         raise InvalidNote("a signature line does not begin as one")
     raw = _decode(encoded, "a signature")
+    if len(raw) <= KEY_ID_BYTES:
+        raise InvalidNote("a signature is none")
     return _checked_name(name), raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:]
 
 

@@ -149,13 +149,13 @@ class SegmentReader:
                 raise DamagedSegment("bytes follow its end")
             text = self._inflated(piece)
             end = text.rfind(b"\n") + 1
+            if len(self._rest) + (text.index(b"\n") if end else len(text)) > MAX_LINE_BYTES:
+                raise DamagedSegment(f"a line is longer than {MAX_LINE_BYTES} bytes")
             if end:
                 yield self._rest + text[:end]
                 self._rest = text[end:]
             else:
                 self._rest += text
-            if len(self._rest) > MAX_LINE_BYTES:
-                raise DamagedSegment(f"a line is longer than {MAX_LINE_BYTES} bytes")
             piece = self._inflate.unconsumed_tail or self._inflate.unused_data
 
     def pass_over(self, piece: bytes) -> None:

@@ -166,8 +166,8 @@ def _kind_of(fault: Exception) -> Kind:
 
 def _check_form(block: bytes, lines: Sequence[bytes], before: int) -> None:
     """Every line is one object in UTF-8, as far as that can be seen from outside; so no value spans two lines."""
-    if not block.startswith(b"{") or not block.endswith(b"}\n") or block.count(b"}\n{") != len(lines) - 1:
-        number = next(n for n, line in enumerate(lines, before + 1) if line[:1] != b"{" or line[-1:] != b"}")
+    if {line[:1] + line[-1:] for line in lines} != {b"{}"}:
+        number = next(n for n, line in enumerate(lines, before + 1) if line[:1] + line[-1:] != b"{}")
         raise FalseLine(f"its line {number} is no JSON object")
     if not block.isascii():
         try:
