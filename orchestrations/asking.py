@@ -7,6 +7,7 @@ back only after five minutes. It may then run twice, and its first answer is lat
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,13 +56,14 @@ def ask_until(context: Any, activity: str, order: Answer, pace: Pace, until: dat
     return (yield from _alone(context, wait_until(context, activity, order, pace, until)))
 
 
-def wait_until(context: Any, activity: str, order: Answer, pace: Pace, until: datetime) -> Waits:
-    """The same beside other waits."""
+def wait_until(context: Any, activity: str, order: Answer, pace: Pace, until: datetime, least_tries: int = 1) -> Waits:
+    """The same beside other waits. It is asked `least_tries` times however late it is: the time may have passed while
+    nobody was there to ask."""
     pause_s = pace.first_pause_s
-    while True:
+    for tries in itertools.count(1):
         answer = yield from _wait_once(context, activity, order, pace.attempt_s)
         again_at = context.current_utc_datetime + timedelta(seconds=pause_s)
-        if not is_passing(answer) or again_at >= until:
+        if not is_passing(answer) or (again_at >= until and tries >= least_tries):
             return answer
         timer = context.create_timer(again_at)
         while not timer.is_completed:

@@ -44,6 +44,9 @@ from rollouts.plan import OnFailure, read_plan
 
 SOURCE = "rollout"
 RESCUE_SEQ = 50_000
+CLOSING_TRIES = 2
+"""The first may be lost with its instance, and all the time of a rollback with it."""
+
 FOR_EVER = timedelta(days=3650)
 Waiting = Generator[Any, Any, None]
 
@@ -275,7 +278,7 @@ class RolloutRun:
                 "reason": reason[:500],
                 "change_id": f"{self._id(region)}/closed",
             }
-            waits[region] = wait_until(self._context, CLOSE_ROLLOUT, order, self._pace, until)
+            waits[region] = wait_until(self._context, CLOSE_ROLLOUT, order, self._pace, until, CLOSING_TRIES)
         if noting:
             waits[NOTE_TRANSITION] = wait_until(self._context, NOTE_TRANSITION, noting, self._pace, until)
         beside = SideBySide(waits)

@@ -26,12 +26,12 @@ from tests.system.conftest import START_SECONDS, Reachable, wait_until
 
 AZURE_RETURN_DELAY_S = 300
 KEPT_CONTAINER = "versions"
-LEASE_S = 6
+LEASE_S, ROLLBACK_S = 6, 4
 PACE = {
     "VOUCH_ROLLOUT_SLICE_S": "0.5",
     "VOUCH_ROLLOUT_ATTEMPT_S": "2",
     "VOUCH_ROLLOUT_LEASE_S": str(LEASE_S),
-    "VOUCH_ROLLBACK_S": "4",
+    "VOUCH_ROLLBACK_S": str(ROLLBACK_S),
     "VOUCH_CONTROL_SCHEDULE": "*/2 * * * * *",
 }
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tests.system.conftest import CONTROL, MODEL, wait_until
 from tests.system.rollouts.driving import CANARY_ONLY, EACH_WAVE, NEWER, SHADOW, tell
+from tests.system.rollouts.fleet import ROLLBACK_S
 from tests.system.rollouts.scene import Scene
 from tests.system.rollouts.stream import STABLE
 
@@ -46,15 +47,17 @@ def test_control_killed_in_every_phase_goes_on_to_the_end(scene: Scene) -> None:
     assert set(scene.versions().values()) == {NEWER}
 
 
-def test_control_killed_while_it_takes_regions_back_takes_them_back(scene: Scene) -> None:
+def test_control_away_for_longer_than_a_rollback_may_take_still_takes_regions_back(scene: Scene) -> None:
     rollout = scene.start(waves=WAVES, steps=STEPS[2:])
     scene.stream.wait_for("eastus2", NEWER)
     scene.fleet.freeze("northeurope")
     assert rollout.say("abort").status == 200
     rollout.wait_for_phase("RollingBack")
     scene.fleet.kill(CONTROL)
-    scene.fleet.bring_back(CONTROL)
+    killed_at = time.time()
     scene.fleet.thaw("northeurope")
+    wait_until(lambda: time.time() > killed_at + ROLLBACK_S, 2 * ROLLBACK_S, "a rollback's time is over")
+    scene.fleet.bring_back(CONTROL)
     seen = rollout.wait_for_end()
     scene.expect_back(rollout)
     assert seen["phase"] == "RolledBack", tell(seen)
