@@ -43,6 +43,7 @@ from flows.trail_ports import Lanes, TrailIndex
 LINES_AT_ONCE = 100  # between two turns of the loop, so that deals are scored meanwhile
 
 PAGE_ROWS = PAGE_SLOTS
+SUBJECTS_AT_ONCE = 16
 
 logger = logging.getLogger("vouch.trail")
 
@@ -145,26 +146,37 @@ class SealLane:
         handles = {row.record_id: handles_of(row, index_key) for row in rows}
         keyed = [row.record_id for row in rows if row.has_key]
         record_keys = dict(zip(keyed, await self._record_keys.keys_for(keyed), strict=True)) if keyed else {}
+        subject_keys = await self._subjects_of(rows, handles)
         keys: dict[UUID, Keys] = {}
         for row in rows:
-            subject_keys = await self._subjects_of(row, handles[row.record_id][0])
-            record_key = record_keys.get(row.record_id)
-            keys[row.record_id] = (record_key, subject_keys) if subject_keys is not None else (None, {})
+            found = subject_keys[row.record_id]
+            keys[row.record_id] = (record_keys.get(row.record_id), found) if found is not None else (None, {})
         erased = [row for row in rows if row.is_personal and keys[row.record_id][0] is None]
         await self._index.add(_entries(rows, handles, {row.record_id for row in erased}, index_key))
         for row in erased:
             await self._lanes.blank(row.record_id, without_personal(row))
         return keys
 
-    async def _subjects_of(self, row: LedgerRow, handles: Sequence[str]) -> dict[str, bytes] | None:
-        """The keys of a record's subjects; None where one of them was erased since."""
-        found = {}
-        for handle in handles:
-            key = await self._subject_keys.key_for(handle, time_of(row.record_id))
-            if key is None:
-                return None
-            found[handle] = key
-        return found
+    async def _subjects_of(
+        self, rows: Sequence[LedgerRow], handles: Mapping[UUID, tuple[list[str], list[str]]]
+    ) -> dict[UUID, dict[str, bytes] | None]:
+        """The keys of each record's subjects; None where one of them was erased since. Asked for a page at a time and
+        no longer kept: a person may come back with another key."""
+        slots = asyncio.Semaphore(SUBJECTS_AT_ONCE)
+
+        async def key_for(handle: str, recorded_ms: int) -> bytes | None:
+            async with slots:
+                return await self._subject_keys.key_for(handle, recorded_ms)
+
+        asked = {(handle, time_of(row.record_id)) for row in rows for handle in handles[row.record_id][0]}
+        answers = await asyncio.gather(*(key_for(*one) for one in asked))
+        found = dict(zip(asked, answers, strict=True))
+        return {
+            row.record_id: _whole(
+                {handle: found[handle, time_of(row.record_id)] for handle in handles[row.record_id][0]}
+            )
+            for row in rows
+        }
 
     def _add_line(self, reading: _Pass, row: LedgerRow, keys: Keys) -> None:
         reading.digests.update(row.digest.encode())
@@ -207,6 +219,11 @@ def _read(entity: Mapping[str, Any], reading: _Pass) -> LedgerRow | None:
         logger.error("The row %s of lane %s is not what was written.", row.record_id, reading.lane)
         reading.sealed.damaged += 1
     return row
+
+
+def _whole(keys: Mapping[str, bytes | None]) -> dict[str, bytes] | None:
+    found = {handle: key for handle, key in keys.items() if key is not None}
+    return found if len(found) == len(keys) else None
 
 
 def _entries(
