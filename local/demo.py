@@ -16,6 +16,7 @@ from rich.table import Table
 
 from local.accuracy import Judged, measure_auc, measure_precision, measure_recall, quantile
 from local.demo_rollout import MODEL, VERSION, run_rollout
+from local.demo_trail import show_trail
 from local.failures import LocalFailed
 from local.plan import Plan
 from local.readiness import what_region_waits_for
@@ -38,6 +39,7 @@ def run_demo(plan: Plan, claim_count: int, say: Callable[[str], None]) -> None:
         if not replayed.judged:
             raise LocalFailed(f"No claim was decided. See {plan.folder / 'logs'}.")
         _roll_out(console, plan, claims)
+        show_trail(console, plan, claim=list(plan.regions).index(plan.control.name))
 
 
 @contextmanager

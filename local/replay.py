@@ -36,6 +36,11 @@ def choose_claims(count: int) -> list[Claim]:
     return [claims[number * len(claims) // count] for number in range(count)]
 
 
+def subject_of(number: int) -> str:
+    """The policy holder of a claim, by the claim's number."""
+    return f"policy-holder-{YEAR}-{number:05}"
+
+
 async def replay(plan: Plan, claims: Sequence[Claim], advance: Callable[[], None]) -> Replayed:
     """Send the claims to the regions in turn, a few at a time; `advance` is called after each answer."""
     replayed = Replayed()
@@ -58,6 +63,7 @@ async def _send(session: aiohttp.ClientSession, region: Region, number: int, cla
     deal = {
         "deal_id": f"claim-{YEAR}-{number:05}",
         "residency": sorted(region.residencies)[number % len(region.residencies)],
+        "subjects": [subject_of(number)],
         "features": claim.features,
     }
     began = time.perf_counter()

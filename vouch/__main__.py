@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "dataset": "make a retraining set from recorded decisions and their labels",
+    "copy": "copy a region's lake into a folder",
     "package": "make a model bundle from a LightGBM classifier and a labelled sample",
     "proof": "check offline that a decision was sealed",
     "publish": "put a model bundle or a policy into the registry",

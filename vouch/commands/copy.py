@@ -1,0 +1,77 @@
+"""`python -m vouch copy`: copy a region's lake into a folder, for verifying, replaying and keeping.
+
+What the folder has already in the same size is left as it is: files of a lake never change, and `verify` tells whether
+a copy is whole. A file appears under its name once it is all there.
+
+Exit codes: 0 copied; 2 it could not be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from audit.verifying.files import Files, ListedFile, Unreadable
+from vouch.calls import Refused
+from vouch.copies import open_copy
+
+COPIED, NOT_COPIED = 0, 2
+LOCAL_TOKEN = Path(".local/tokens/auditor.jwt")
+PREFIXES = ("audit/", "reference/")
+UNFINISHED = ".unfinished"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """From where, to where."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = __doc__
+    parser.add_argument("source", metavar="URL", help="a region's base URL")
+    parser.add_argument("folder", type=Path, help="where the copy goes; made where it is not there")
+    parser.add_argument("--token-file", type=Path, default=LOCAL_TOKEN, help=f"a bearer token (default {LOCAL_TOKEN})")
+    parser.add_argument("--json", action="store_true", help="answer JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Copy; the exit code."""
+    try:
+        files, size, kept = copy_lake(open_copy(arguments.source, arguments.token_file), arguments.folder)
+    except (Refused, Unreadable, OSError) as error:
+        print(f"Not copied. {error}", file=sys.stderr)
+        return NOT_COPIED
+    if arguments.json:
+        print(json.dumps({"files": files, "bytes": size, "kept": kept}))
+    else:
+        print(f"{files:,} files copied to {arguments.folder}, {size:,} bytes; {kept:,} were there already.")
+    return COPIED
+
+
+def copy_lake(source: Files, folder: Path) -> tuple[int, int, int]:
+    """How many files were copied, their bytes, and how many were there. Raises Refused, Unreadable or OSError."""
+    listed = [file for prefix in PREFIXES for file in source.list(prefix)]
+    wanted = [file for file in listed if not _is_there(folder / file.name, file)]
+    console = Console(stderr=True)
+    for file in track(wanted, "Files", console=console, transient=True, disable=not console.is_terminal):
+        _copy(source, file, folder / file.name)
+    return len(wanted), sum(file.size for file in wanted), len(listed) - len(wanted)
+
+
+def _is_there(path: Path, file: ListedFile) -> bool:
+    return path.is_file() and path.stat().st_size == file.size
+
+
+def _copy(source: Files, file: ListedFile, path: Path) -> None:
+    pieces = source.read(file.name)
+    if pieces is None:
+        raise Unreadable(f"{file.name} is listed and not there.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + UNFINISHED)
+    with draft.open("wb") as out:
+        for piece in pieces:
+            out.write(piece)
+    os.replace(draft, path)
