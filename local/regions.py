@@ -13,7 +13,7 @@ from local.azurite import Azurite
 from local.issuer import demo_token_url, jwks_url, write_secret
 from local.plan import ROOT, Plan
 
-WINDOW_S = 60
+WINDOW_S = int(os.environ.get("LOCAL_WINDOW_S", "60"))
 STOP_SECONDS = 10
 REGISTRY_ACCOUNT = "vouchregistry"
 ROLLOUT_SETTINGS = {

@@ -21,6 +21,7 @@ import pytest
 from local.plan import ROOT, Plan, make_plan
 
 START_SECONDS = 120
+WINDOW_S = 15
 CONTROL = "westeurope"
 MODEL = "deal-fraud"
 
@@ -104,6 +105,7 @@ def start_system(folder: Path, base_port: int) -> RunningSystem:
     command = ["make", "run", f"PYTHON={sys.executable}", f"FOLDER={folder}", f"BASE_PORT={base_port}"]
     with output.open("w") as out:
         environ = {name: value for name, value in os.environ.items() if not re.match("MAKE|MFLAGS", name)}
+        environ["LOCAL_WINDOW_S"] = str(WINDOW_S)  # so that nobody waits a minute for a window to close
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out, text=True)
     return RunningSystem(make_plan(folder, base_port), process, output)
 
