@@ -23,4 +23,9 @@ def test_demo_of_a_running_system_decides_every_claim_tells_how_well_and_rolls_o
     assert auc > 0.65, done.stdout
     assert "starting one" not in done.stdout
     assert "Succeeded" in done.stdout
+    verdicts = [
+        line.split(":")[0] for line in done.stdout.splitlines() if line.startswith(("SOUND", "NOT SO", "EQUAL"))
+    ]
+    assert verdicts == ["SOUND", "NOT SOUND", "SOUND", "EQUAL"]
+    assert "1 were erased on a person's request" in done.stdout
     assert {served(system, region) for region in system.plan.regions} == {"1.1.0"}
