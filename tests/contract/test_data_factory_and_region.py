@@ -152,9 +152,12 @@ def test_regions_of_one_jurisdiction_share_a_platform_and_others_do_not() -> Non
 def test_windows_of_triggers_are_the_ledgers() -> None:
     settings = (ROOT.parent.parent / "docs" / "settings.md").read_text()
     (length_s,) = re.findall(r"\| `VOUCH_WINDOW_S` \| `(\d+)` \|", settings)
+    (grace_s,) = re.findall(r"\| `VOUCH_SEAL_GRACE_S` \| `(\d+)` \|", settings)
     for trigger in FACTORY.objects["trigger"].values():
         if trigger["type"] == "TumblingWindowTrigger":
             about = trigger["typeProperties"]
             assert (about["frequency"], about["interval"] * 3600) == ("Hour", int(length_s))
             assert about["maxConcurrency"] == 1
+            hours, minutes, seconds = map(int, about["delay"].split(":"))
+            assert hours * 3600 + minutes * 60 + seconds >= int(grace_s)
             assert about["retryPolicy"]["count"] > 0

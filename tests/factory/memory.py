@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,22 +29,22 @@ class MemoryOutside:
         return self.files.setdefault((url, name), {})
 
     async def list(self, url: str, container: str, prefix: str) -> list[Blob]:
-        self._count()
+        await self._count()
         held = self.container(url, container)
         return [Blob(name, len(held[name]), WRITTEN) for name in sorted(held) if name.startswith(prefix)]
 
     async def read(self, url: str, container: str, name: str) -> bytes:
-        self._count()
+        await self._count()
         if name not in self.container(url, container):
             raise Refused(f"The required blob is missing: {container}/{name}")
         return self.container(url, container)[name]
 
     async def write(self, url: str, container: str, name: str, content: bytes) -> None:
         if not self.dies_after_writing:
-            self._count()
+            await self._count()
         self.container(url, container)[name] = content
         if self.dies_after_writing:
-            self._count()
+            await self._count()
 
     async def call(self, method: str, url: str, headers: Mapping[str, str], body: str, resource: str) -> str:
         if (method, resource, headers["x-ms-blob-type"]) != ("PUT", STORAGE_RESOURCE, "BlockBlob"):
@@ -53,7 +54,8 @@ class MemoryOutside:
         await self.write(f"{scheme}://{host}", container, name, body.encode())
         return ""
 
-    def _count(self) -> None:
+    async def _count(self) -> None:
+        await asyncio.sleep(0)  # others go on meanwhile
         self.calls += 1
         if self.calls == self.dies_at:
             raise Killed

@@ -84,6 +84,18 @@ def test_bronze_becomes_the_lake_whatever_was_killed_before(happenings: list[tup
     assert_is_sound_beginning(bronze)
 
 
+def test_two_runs_at_once_leave_what_one_leaves() -> None:
+    async def both() -> MemoryOutside:
+        outside = MemoryOutside({LAKE: sealed()})
+        ended = await asyncio.gather(*(run(outside, "ingest_audit", hour) for hour in (3, 3, 1)))
+        assert [one and one.status for one in ended] == [SUCCEEDED] * 3
+        return outside
+
+    bronze = asyncio.run(both()).container(*BRONZE)
+    assert_is_sound_beginning(bronze)
+    assert sum(name.startswith("audit/chain/") for name in bronze) == 5
+
+
 def test_run_killed_at_each_of_its_calls_is_made_good_by_the_next() -> None:
     async def killed_everywhere() -> int:
         died = 0

@@ -22,6 +22,7 @@ from vouch.__main__ import main
 
 HOURS = ["2026-11-23T21:00:00Z", "2026-11-23T22:00:00Z", "2026-11-23T23:00:00Z", "2026-11-24T00:00:00Z"]
 LAST = HOURS[-1]
+EVER = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
 SEGMENT = segment_name("decisions", "westeurope", FIRST, "0001")
 SCORED = next(iter(KINDS))
 HEAD = "_ingested/audit/v1/region=westeurope/head.json"
@@ -91,8 +92,11 @@ async def test_two_regions_of_one_jurisdiction_share_a_bronze_that_verifies(grou
         await ingest_all(ground)
     bronze = await ground.content()
     assert trail(bronze) == {name: content for name, content in both.items() if "/witness/" not in name}
-    copy = str(write_lake(bronze, tmp_path))
-    assert main(["verify", copy, "--key", str(west.verifier_key), "--key", str(north.verifier_key)]) == 0
+    run = await ground.run("ingest_witness", window_start=EVER[0], window_end=EVER[1])
+    assert run.status == SUCCEEDED, run.error
+    copy = str(write_lake(await ground.content(), tmp_path))
+    keys = ["--key", str(west.verifier_key), "--key", str(north.verifier_key)]
+    assert main(["verify", copy, *keys, "--witness", copy]) == 0
 
 
 async def test_hourly_runs_bring_one_window_each_and_a_correction_with_the_next(ground: Ground) -> None:
@@ -190,6 +194,19 @@ async def test_file_that_differs_from_its_manifest_stops_everything_after_it(
     await ground.fill({SEGMENT: region.files[SEGMENT]})
     await ingest_all(ground)
     assert verify(await ground.content(), region, tmp_path) == 0
+
+
+async def test_entry_that_can_not_be_ingested_is_passed_over_only_by_who_says_so(
+    ground: Ground, tmp_path: Path
+) -> None:
+    region = sound_lake()
+    await ground.fill(region.files | {SEGMENT: b"tampered"})
+    run = await ground.run("ingest_audit", window_start=LAST, from_sequence="1")
+    assert run.status == SUCCEEDED, run.error
+    assert (await ground.run("ingest_performance", window_start=LAST)).status == SUCCEEDED
+    bronze = await ground.content()
+    assert (SEGMENT in bronze, chain_name("westeurope", 0) in bronze) == (False, False)
+    assert verify(bronze, region, tmp_path) == 1
 
 
 async def test_good_copy_is_not_replaced_by_a_tampered_file(ground: Ground) -> None:
@@ -315,6 +332,6 @@ async def test_checkpoints_that_were_accepted_as_a_witness_are_copied_in_their_h
     await ground.fill(west.files, LAKE)
     run = await ground.run("ingest_witness", window_start="2020-01-01T00:00:00Z", window_end="2020-01-01T01:00:00Z")
     assert (run.status, run.steps[-1].output["filesRead"]) == (SUCCEEDED, 0)
-    run = await ground.run("ingest_witness", window_start="2020-01-01T00:00:00Z", window_end="2100-01-01T00:00:00Z")
+    run = await ground.run("ingest_witness", window_start=EVER[0], window_end=EVER[1])
     assert run.status == SUCCEEDED, run.error
     assert await ground.content() == notes
