@@ -1,4 +1,4 @@
-"""Seeded mutations: a fault put into scoring, ledger, rollouts or authentication is caught by the tests that it names.
+"""Seeded mutations: a fault put into the app, or into the factory's pipelines, is caught by the tests that it names.
 
 Each mutation replaces one exact text in one file of a copy of the tree, and the named tests must then fail (exit
 code 1: tests ran and failed). A mutation whose text is no longer there fails too, so that the list stays honest.
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = [
     "adapters",
     "audit",
+    "deploy",
     "flows",
     "orchestrations",
     "rollouts",

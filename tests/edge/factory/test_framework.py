@@ -7,8 +7,11 @@ its activities had. Both have to come by the same activities with the same value
 from __future__ import annotations
 
 import json
+import platform
 import re
+import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -34,9 +37,18 @@ PROGRAM = PROJECT / "tests" / "factory" / "framework.py"
 
 Walk = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
-pytestmark = pytest.mark.skipif(
-    not FACTORY.is_made(), reason="The framework's environment is not made. Run: python -m local.environments factory"
-)
+HAS_RUNTIME = (sys.platform, platform.machine()) == ("linux", "x86_64") and sys.version_info < (3, 13)
+
+pytestmark = [
+    pytest.mark.skipif(
+        not FACTORY.is_made(),
+        reason="The framework's environment is not made. Run: python -m local.environments factory",
+    ),
+    pytest.mark.skipif(
+        not (HAS_RUNTIME or shutil.which("dotnet")),
+        reason="The framework evaluates with .NET, and its package is for Linux x86_64 and Python below 3.13.",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
