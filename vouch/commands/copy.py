@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ COPIED, NOT_COPIED = 0, 2
 LOCAL_TOKEN = Path(".local/tokens/auditor.jwt")
 PREFIXES = ("audit/", "reference/")
 UNFINISHED = ".unfinished"
+NAME = re.compile(r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,12 +55,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def copy_lake(source: Files, folder: Path) -> tuple[int, int, int]:
     """How many files were copied, their bytes, and how many were there. Raises Refused, Unreadable or OSError."""
-    listed = [file for prefix in PREFIXES for file in source.list(prefix)]
+    listed = [_checked(file, prefix) for prefix in PREFIXES for file in source.list(prefix)]
     wanted = [file for file in listed if not _is_there(folder / file.name, file)]
     console = Console(stderr=True)
     for file in track(wanted, "Files", console=console, transient=True, disable=not console.is_terminal):
         _copy(source, file, folder / file.name)
     return len(wanted), sum(file.size for file in wanted), len(listed) - len(wanted)
+
+
+def _checked(file: ListedFile, prefix: str) -> ListedFile:
+    """A name that would lead out of the folder is none of a lake's."""
+    if not file.name.startswith(prefix) or not NAME.fullmatch(file.name) or ".." in file.name.split("/"):
+        raise Unreadable(f"{file.name!r} is no name of a file in a lake. Is this the URL of a region?")
+    return file
 
 
 def _is_there(path: Path, file: ListedFile) -> bool:

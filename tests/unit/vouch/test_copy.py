@@ -58,3 +58,15 @@ def test_file_that_is_listed_and_gone_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(Unreadable, match="audit/gone"):
         copy_lake(Forgetful({}), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["audit/../../x", "audit/..", "audit//etc/x", "audit/a\\b", "audit/a\nb", "/audit/x"])
+def test_name_that_would_lead_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    class Hostile(MemoryFiles):
+        def list(self, prefix: str) -> Iterator[ListedFile]:
+            yield from [ListedFile(name, 1)] if prefix == "audit/" else []
+
+    folder = tmp_path / "copy"
+    with pytest.raises(Unreadable, match="no name"):
+        copy_lake(Hostile({name: b"x"}), folder)
+    assert contents(tmp_path) == {}
