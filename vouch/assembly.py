@@ -17,7 +17,7 @@ import msgspec
 from scoring.booster import Booster
 from scoring.bundle import GoldenDeal, describe_file
 from scoring.calibration import Calibration, RiskScale
-from scoring.features import EncodedRow, Encoder, Feature, Key, Kind
+from scoring.features import EncodedRow, Encoder, Feature, Key, Kind, LookedUp
 from scoring.histograms import Category, Histogram, count_categories, count_numbers, freeze_edges
 from scoring.manifest import (
     CARD_FILE,
@@ -90,6 +90,13 @@ def encode_deals(features: Sequence[Feature], deals: Sequence[Deal]) -> list[Enc
             raise ValueError(f"row {number}: {faults[0].pointer}: {faults[0].detail}")
         rows.append(row)
     return rows
+
+
+def split_deal(features: Sequence[Feature], deal: Deal) -> tuple[dict[str, object], LookedUp]:
+    """What a caller sends of a deal, and what is looked up."""
+    sources = [feature.name for feature in features if feature.source]
+    sent = {name: value for name, value in deal.items() if name not in sources}
+    return sent, LookedUp({name: deal.get(name) for name in sources})
 
 
 def build_edge_deals(features: Sequence[Feature], deal: Deal) -> dict[str, Deal]:
@@ -197,17 +204,17 @@ def _render_answer(answer: GoldenDeal) -> str:
 
 def _answer(draft: Draft, name: str, deal: Deal, row: EncodedRow, booster: Booster, scale: RiskScale) -> GoldenDeal:
     score = booster.score(row.values)
-    looked_up = [feature.name for feature in draft.features if feature.source]
+    sent, looked_up = split_deal(draft.features, deal)
     return GoldenDeal(
         name=name,
-        features={name: value for name, value in deal.items() if name not in looked_up},
+        features=sent,
         score=score,
         risk_score=scale.risk_score(score),
         contributions=booster.contributions(row.values),
         imputed=row.imputed,
         unseen=row.unseen,
         unusual=row.unusual,
-        referenced={name: deal.get(name) for name in looked_up},
+        referenced=dict(looked_up.values),
     )
 
 

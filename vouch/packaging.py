@@ -25,13 +25,13 @@ from scoring.features import Feature
 from scoring.model import Model
 from scoring.policy import POLICY_ID
 from scoring.quality import average_precision, brier_score, log_loss, roc_auc
-from vouch.assembly import Deal, Draft, assemble_bundle, build_edge_deals
+from vouch.assembly import Deal, Draft, assemble_bundle, build_edge_deals, split_deal
 from vouch.errors import CannotPackage
 from vouch.model_text import ModelText, parse_model_text
 from vouch.package_card import render_card
 from vouch.probe import probe_model
 from vouch.samples import Sample
-from vouch.schema_draft import Column, apply_overrides, draft_columns
+from vouch.schema_draft import Column, apply_overrides, draft_columns, draft_keys
 
 GOLDEN_DEALS = 20
 EXPLAINED_ROWS = 100
@@ -133,6 +133,7 @@ def _assemble(
         training=_describe_sample(request, model),
         metrics={"sample": metrics},
         card=render_card(request.name, request.version, features, metrics),
+        keys=draft_keys(features, request.overrides),
     )
     try:
         return assemble_bundle(draft)
@@ -175,7 +176,7 @@ def _compare(
 ) -> None:
     rows = []
     for number, (deal, expected) in enumerate(zip(deals, original, strict=True), start=1):
-        row, faults = served.encode(json.loads(json.dumps(deal)))
+        row, faults = served.encode(*split_deal(served.features, json.loads(json.dumps(deal))))
         if faults:
             raise CannotPackage(f"Row {number} of the sample would be refused: {faults[0].pointer}: {faults[0].detail}")
         score = served.score(row.values)

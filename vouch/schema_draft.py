@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.features import Feature, Kind
+from scoring.features import Feature, Key, Kind
 from scoring.manifest import find_feature_faults
 from vouch.errors import CannotPackage
 from vouch.model_text import ModelText
@@ -58,13 +58,36 @@ def match_columns(features: Sequence[str], columns: Sequence[str]) -> list[str]:
 
 def apply_overrides(features: Sequence[Feature], overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Feature, ...]:
     """Change drafted features by name. Raises CannotPackage for a feature or a field that doesn't exist."""
-    unknown = overrides.keys() - {feature.name for feature in features}
+    changed = tuple(_override(feature, overrides.get(feature.name, {})) for feature in features)
+    unknown = overrides.keys() - {feature.name for feature in features} - set(_find_keys(changed))
     if unknown:
         raise CannotPackage(f"The overrides name {_list(sorted(unknown))}, which the model doesn't have.")
-    return tuple(_override(feature, overrides.get(feature.name, {})) for feature in features)
+    return changed
 
 
-OWNED = frozenset({"minimum", "maximum", "training_minimum", "training_maximum", "nullable", "personal", "description"})
+def draft_keys(features: Sequence[Feature], overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Key, ...]:
+    """The keys that callers send only to look features up, as the overrides describe them. Raises CannotPackage."""
+    return tuple(_draft_key(name, overrides.get(name, {})) for name in _find_keys(features))
+
+
+def _find_keys(features: Sequence[Feature]) -> list[str]:
+    """The keys that the sources name and that are no features themselves."""
+    names = {feature.name for feature in features}
+    return list(dict.fromkeys(f.source.key for f in features if f.source and f.source.key not in names))
+
+
+def _draft_key(name: str, fields: Mapping[str, Any]) -> Key:
+    fixed = sorted(fields.keys() - OWNED_OF_KEYS)
+    if fixed:
+        raise CannotPackage(f"{name}: {_list(fixed)} can't be said of a key; {', '.join(sorted(OWNED_OF_KEYS))} can.")
+    try:
+        return msgspec.convert({"name": name, **fields}, Key)
+    except msgspec.ValidationError as error:
+        raise CannotPackage(f"{name}: the override is wrong: {error}") from error
+
+
+OWNED_OF_KEYS = frozenset({"nullable", "personal", "description"})
+OWNED = OWNED_OF_KEYS | {"minimum", "maximum", "training_minimum", "training_maximum", "source"}
 
 
 def _override(feature: Feature, fields: Mapping[str, Any]) -> Feature:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from adapters.folder_models import load_folder
-from scoring.features import Kind
+from scoring.features import Key, Kind
 from scoring.model import Model
+from scoring.reference_table import Column, ColumnType, ReferenceTable
 from tests.unit.vouch.originals import ORIGINALS, Original
 from vouch import package
 from vouch.__main__ import main
@@ -129,6 +130,50 @@ def test_overrides_change_what_was_drafted(tmp_path: Path) -> None:
     )
     feature = load_folder(folder).features[0]
     assert (feature.personal, feature.minimum, feature.description) == (True, -50, "Amount in euros.")
+
+
+LOOKED_UP = {
+    "order value": {"source": {"dataset": "shops", "column": "order_value", "key": "shop"}},
+    "channel": {"source": {"dataset": "shops", "column": "channel", "key": "shop"}},
+    "items": {"source": {"dataset": "sizes", "column": "items", "key": "size"}},
+    "shop": {"personal": True, "description": "Number of the shop."},
+}
+
+
+def test_features_that_are_looked_up_score_as_lightgbm_does_when_their_rows_are_there(tmp_path: Path) -> None:
+    original = ORIGINALS["pandas_categories"]()
+    folder = package(
+        original.classifier, original.sample, original.labels, name="m", version="1", out=tmp_path, features=LOOKED_UP
+    )
+    model = load_folder(folder)
+    assert model.datasets == ("shops", "sizes")
+    assert model.keys == (Key("shop", personal=True, description="Number of the shop."),)
+    assert model.takes == {"region code", "rush", "size", "shop"}
+    shops = (Column("order_value", ColumnType.NUMBER), Column("channel", ColumnType.CATEGORY))
+    deals = [deal for deal in _deals(original, model) if deal["size"] == "m" and deal["items"] == 3]
+    tables = {
+        "shops": ReferenceTable("shops", "s", "d", "shop", shops, {
+            str(number): (deal["order value"], deal["channel"]) for number, deal in enumerate(deals)
+        }),
+        "sizes": ReferenceTable("sizes", "s", "d", "size", (Column("items", ColumnType.NUMBER),), {"m": (3,)}),
+    }  # fmt: skip
+    expected = dict(zip((json.dumps(deal) for deal in _deals(original, model)), original.scores, strict=True))
+    assert len(deals) > 10
+    for number, deal in enumerate(deals):
+        sent = {"region code": deal["region code"], "rush": deal["rush"], "size": deal["size"], "shop": number}
+        row, faults = model.encode(sent, model.look_up(sent, tables))
+        assert faults == []
+        assert model.score(row.values) == expected[json.dumps(deal)]
+
+
+def test_golden_deals_of_a_package_that_looks_up_need_no_snapshot(tmp_path: Path) -> None:
+    original = ORIGINALS["pandas_categories"]()
+    folder = package(
+        original.classifier, original.sample, original.labels, name="m", version="1", out=tmp_path, features=LOOKED_UP
+    )
+    lines = [json.loads(line) for line in (folder / "golden.jsonl").read_text().splitlines()]
+    assert all(set(line["referenced"]) == {"order value", "channel", "items"} for line in lines)
+    assert json.loads((folder / "manifest.json").read_text())["format"] == "vouch-model/2"
 
 
 def test_package_of_the_same_input_has_the_same_bytes(tmp_path: Path) -> None:

@@ -106,6 +106,9 @@ def test_positive_label_that_the_classifier_does_not_score_is_refused(tmp_path: 
         )
 
 
+SOURCE = {"dataset": "agents", "column": "claims", "key": "agent"}
+
+
 @pytest.mark.parametrize(
     ("features", "reason"),
     [
@@ -113,6 +116,12 @@ def test_positive_label_that_the_classifier_does_not_score_is_refused(tmp_path: 
         ({"Column_0": {"kind": "boolean"}}, "'kind' can't be overridden"),
         ({"Column_0": {"personal": "yes"}}, "the override is wrong"),
         ({"Column_0": {"minimum": 5, "maximum": 1}}, "a minimum lies above its maximum"),
+        ({"Column_0": {"source": {"dataset": "d"}}}, "the override is wrong"),
+        ({"Column_0": {"source": SOURCE | {"dataset": "a/b"}}}, "source.dataset: 'a/b' does not match"),
+        ({"Column_0": {"source": SOURCE, "minimum": -1e9}}, "a looked-up feature is nullable and has no hard limits"),
+        ({"Column_0": {"source": SOURCE}, "agent": {"minimum": 1}}, "'minimum' can't be said of a key"),
+        ({"Column_0": {"source": SOURCE}, "agent": {"personal": "yes"}}, "agent: the override is wrong"),
+        ({"Column_0": {"source": SOURCE}, "broker": {}}, "'broker', which the model doesn't have"),
     ],
 )
 def test_override_that_is_wrong_is_refused(
