@@ -68,7 +68,7 @@ def admit_deal(
     row, feature_faults = encode_deal(terms.judge.model, deal.features, terms)
     if faults or feature_faults:
         return InvalidDeal([*faults, *feature_faults])
-    if not _fits_ledger(deal):
+    if not _fits_ledger(deal, row):
         return RecordTooLarge("the deal's record would be larger than the ledger takes")
     return Admitted(index, deal, terms, _choose(terms, deal, now), row, _residency_data(deal, residency))
 
@@ -94,9 +94,9 @@ def _residency_data(deal: Deal, residency: Residency) -> Mapping[str, object]:
     }
 
 
-def _fits_ledger(deal: Deal) -> bool:
+def _fits_ledger(deal: Deal, row: EncodedRow) -> bool:
     """Whether its record will fit; the exact look is taken only at deals that are large."""
-    features = deal.features
+    features = {**deal.features, **row.looked_up.values} if row.looked_up else deal.features
     characters = FEATURE_CHARACTERS * len(features)
     for value in features.values():
         if type(value) is str:

@@ -9,7 +9,6 @@ the feature is listed as unmatched. A row that holds null is matched, and its va
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from scoring.faults import Fault, pointer_to
 from scoring.features import EncodedRow, Encoder, Feature, Key, Kind, LookedUp, ReferenceUsed, Source
@@ -44,17 +43,20 @@ class Lookups:
                 values[name] = None
             else:
                 values[name] = row[place]
-        return LookedUp(values, tuple(unmatched), tuple(_used(dataset, tables) for dataset in self.datasets))
+        return LookedUp(values, tuple(unmatched), tuple([_used(dataset, tables) for dataset in self.datasets]))
 
     def encode(self, given: Mapping[str, object], looked_up: LookedUp) -> tuple[EncodedRow, list[Fault]]:
         """Encode what was given together with what was looked up; faults are those of what was given."""
-        own = {name: value for name, value in given.items() if name not in self._key_names}
-        row, faults = self._encoder.encode({**own, **{name: looked_up.values.get(name) for name in self._sources}})
-        return replace(row, looked_up=looked_up), [*faults, *self._find_faults(given)]
+        seen = {**given, **{name: looked_up.values.get(name) for name in self._sources}}
+        for name in self._key_names:
+            seen.pop(name, None)
+        row, faults = self._encoder.encode(seen)
+        encoded = EncodedRow(row.values, row.imputed, row.unseen, row.unusual, looked_up=looked_up)
+        return encoded, [*faults, *self._find_faults(given)]
 
     def _find_faults(self, given: Mapping[str, object]) -> Iterator[Fault]:
-        for name in given:
-            if name in self._sources:
+        for name in self._sources:
+            if name in given:
                 yield Fault(pointer_to("features", name), "Is looked up; leave it out.")
         for key in self._keys:
             value = given.get(key.name)
@@ -119,4 +121,4 @@ def _find_row(
 
 def _used(dataset: str, tables: Tables) -> ReferenceUsed:
     table = tables.get(dataset)
-    return ReferenceUsed(dataset, table.snapshot, table.digest) if table else ReferenceUsed(dataset)
+    return table.used if table else ReferenceUsed(dataset)

@@ -25,7 +25,7 @@ from enum import StrEnum
 import msgspec
 
 from scoring.deals import is_identifier, is_timestamp
-from scoring.features import LARGEST_INTEGER, MAX_CATEGORY_CHARACTERS
+from scoring.features import LARGEST_INTEGER, MAX_CATEGORY_CHARACTERS, ReferenceUsed
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -95,7 +95,7 @@ class SnapshotManifest:
 @dataclass(frozen=True, slots=True)
 class ReferenceTable:
     """A snapshot in memory. `digest` is `sha256:` and the manifest's SHA-256 in hex; `rows` by key hold the values of
-    the columns, in their order."""
+    the columns, in their order. `used` is how a record names it."""
 
     dataset: str
     snapshot: str
@@ -103,9 +103,11 @@ class ReferenceTable:
     key: str
     columns: tuple[Column, ...]
     rows: Mapping[str, tuple[Value, ...]]
+    used: ReferenceUsed = field(init=False, repr=False, compare=False)
     _places: dict[tuple[str, ColumnType], int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "used", ReferenceUsed(self.dataset, self.snapshot, self.digest))
         places = {(column.name, column.type): place for place, column in enumerate(self.columns)}
         object.__setattr__(self, "_places", places)
 
