@@ -84,7 +84,7 @@ def read_entry(content: bytes) -> ChainEntry:
         fields = {name: getattr(form, name) for name in ChainEntry.__slots__}
         entry = ChainEntry(**fields)
         is_exact = entry.to_bytes() == content
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidEntry(f"it is no entry of a chain: {error}") from None
     if not is_exact:
         raise InvalidEntry("it is no entry of a chain in canonical form")

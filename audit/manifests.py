@@ -124,7 +124,7 @@ def read_manifest(content: bytes) -> Manifest:
             differences=form.differences,
         )
         is_exact = manifest.to_bytes() == content
-    except (msgspec.DecodeError, ValueError, OverflowError) as error:
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidManifest(f"it is no manifest: {error}") from None
     if not is_exact:
         raise InvalidManifest("it is no manifest in canonical form")

@@ -34,6 +34,9 @@ SCORED, *_, CHANGED = KINDS
 
 
 SOUND = sound_lake()
+SEALED_ID = next(iter(SOUND.receipts))
+NEVER_SEALED_ID = f"{SEALED_ID[:-8]}00000001"
+LATER_ID = f"01b{SEALED_ID[3:]}"
 
 
 @dataclass
@@ -253,6 +256,11 @@ def a_manifest_is_changed(case: Case) -> None:
     case.files[MANIFEST] = case.files[MANIFEST].replace(b'"rows":5', b'"rows":4', 1)
 
 
+@finds((Kind.CHANGED_MANIFEST, MANIFEST))
+def a_manifest_is_nested_endlessly(case: Case) -> None:
+    case.files[MANIFEST] = case.files[MANIFEST][:-1] + b',"x":' + b"[" * 100_000
+
+
 @finds((Kind.SWAPPED_FILES, EMPTY))
 def two_manifests_are_swapped(case: Case) -> None:
     third = manifest_name(REGION, THIRD)
@@ -382,6 +390,12 @@ def a_record_from_before_the_window_is_sealed(case: Case) -> None:
 
 
 @finds((Kind.FALSE_FILE, LONG))
+def a_record_is_nested_endlessly(case: Case) -> None:
+    deep = b'{"id":"%b","data":%b' % (SEALED_ID.encode(), b'{"a":' * 100_000)
+    _seal_lines(case, [(deep + b"}" * 100_001, SEALED_ID, "vouch.decision.scored.v1")])
+
+
+@finds((Kind.FALSE_FILE, LONG))
 def what_is_no_record_is_sealed(case: Case) -> None:
     _seal_lines(case, [(b"[]", "", "vouch.decision.scored.v1")])
 
@@ -413,6 +427,11 @@ def an_entry_is_emptied(case: Case) -> None:
 @finds((Kind.DAMAGED_ENTRY, chain_name(REGION, 2)))
 def an_entry_is_written_in_another_form(case: Case) -> None:
     case.files[chain_name(REGION, 2)] = json.dumps(json.loads(case.files[chain_name(REGION, 2)])).encode()
+
+
+@finds((Kind.DAMAGED_ENTRY, chain_name(REGION, 2)))
+def an_entry_is_nested_endlessly(case: Case) -> None:
+    case.files[chain_name(REGION, 2)] = b"[" * 200_000
 
 
 @finds((Kind.SWAPPED_FILES, chain_name(REGION, 1)))
@@ -575,11 +594,6 @@ def the_witness_has_another_root_for_the_last_size(case: Case) -> None:
 @finds((Kind.UNWITNESSED, REGION))
 def the_witness_has_kept_nothing(case: Case) -> None:
     case.notes = {}
-
-
-SEALED_ID = next(iter(SOUND.receipts))
-NEVER_SEALED_ID = f"{SEALED_ID[:-8]}00000001"
-LATER_ID = f"01b{SEALED_ID[3:]}"
 
 
 @finds((Kind.OTHER_RECORD, SEALED_ID))

@@ -20,7 +20,7 @@ RANGE_BYTES = 4 * 2**20
 LAKE = "/api/v1/lake"
 PASSING = frozenset({0, 429, 500, 502, 503, 504})
 PAUSES_S = (1, 5, 15)
-_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 
 class FolderFiles:
@@ -35,8 +35,8 @@ class FolderFiles:
     def read(self, name: str) -> Iterator[bytes] | None:
         path = self._root / name
         try:
-            return _pieces(path.open("rb", buffering=0), name)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return _pieces(path.open("rb", buffering=0), name) if path.is_file() else None
+        except FileNotFoundError:
             return None
         except OSError as error:
             raise Unreadable(f"{path} can't be read: {error.strerror}.") from error

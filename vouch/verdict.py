@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from audit.verifying.lake import Examined, LakeCheck
 SOUND, WRONG, NOT_CHECKED, WARNED = 0, 1, 2, 3
 WORDS = {SOUND: "sound", WRONG: "wrong", WARNED: "sound_with_warnings"}
 MAX_FINDINGS = 10_000
+MAX_SHOWN_OF_A_KIND = 20
 NEVER_KNOWN = (
     "whether a record was removed from the ledger before its window was sealed. A caller's receipt shows it: --receipt",
     "whether a `personal` that is gone or can't be opened was erased on a person's request. The records of erasures "
@@ -98,11 +99,7 @@ def write_text(verdict: Verdict, check: LakeCheck) -> Iterator[str]:
         told = [finding for finding in verdict.findings if finding.is_warning is is_warning]
         if told:
             yield title
-        for finding in told:
-            yield f"  {escape(finding.where)}"
-            yield f"      {finding.kind.value}: {escape(finding.detail)}"
-    if verdict.left_out:
-        yield f"  and {verdict.left_out:,} more"
+            yield from _tell_findings(verdict, told)
     for region, examined in check.regions.items():
         yield from _tell_region(region, examined, check.notes is not None)
     if check.receipts.asked:
@@ -113,12 +110,25 @@ def write_text(verdict: Verdict, check: LakeCheck) -> Iterator[str]:
     yield _conclude(verdict)
 
 
+def _tell_findings(verdict: Verdict, told: Sequence[Finding]) -> Iterator[str]:
+    """Each one with its place, but of a kind no more than one reads."""
+    shown: Counter[str] = Counter()
+    for finding in told:
+        kind = finding.kind.value
+        shown[kind] += 1
+        if shown[kind] <= MAX_SHOWN_OF_A_KIND:
+            yield f"  {escape(finding.where)}"
+            yield f"      {kind}: {escape(finding.detail)}"
+    for kind in shown:
+        if verdict.kinds[kind] > MAX_SHOWN_OF_A_KIND:
+            yield f"  and {verdict.kinds[kind] - MAX_SHOWN_OF_A_KIND:,} more of {kind}, with --json"
+
+
 def _tell_region(region: str, examined: Examined, is_witnessed: bool) -> Iterator[str]:
     chained, counted, witnessed = examined.chained, examined.counted, examined.witnessed
-    yield (
-        f"{region}: {chained.windows:,} windows and {chained.corrections:,} corrections, "
-        f"{counted.files:,} files, {counted.rows:,} lines, {counted.bytes:,} bytes"
-    )
+    sizes = {"window": chained.windows, "correction": chained.corrections, "file": counted.files}
+    things = {**sizes, "line": counted.rows, "byte": counted.bytes}
+    yield f"{region}: {', '.join(_count(number, thing) for thing, number in things.items())}"
     if chained.first_s is not None and chained.end_s is not None:
         yield f"  from {format_second(chained.first_s)} to {format_second(chained.end_s)}"
     if chained.checkpoint:
@@ -149,10 +159,14 @@ def _unknown(check: LakeCheck) -> Iterator[str]:
 
 def _conclude(verdict: Verdict) -> str:
     if verdict.faults:
-        return f"NOT SOUND: {verdict.faults:,} {'fault' if verdict.faults == 1 else 'faults'}."
+        return f"NOT SOUND: {_count(verdict.faults, 'fault')}."
     if verdict.warnings:
-        return f"SOUND, with {verdict.warnings:,} {'warning' if verdict.warnings == 1 else 'warnings'}."
+        return f"SOUND, with {_count(verdict.warnings, 'warning')}."
     return "SOUND: everything that the chain covers is as it was sealed."
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def escape(text: str) -> str:

@@ -59,4 +59,7 @@ def _read(given: str) -> list[VerifierKey]:
 def _read_lines(text: str) -> list[VerifierKey]:
     if PEM in text:
         raise InvalidNote("a key in PEM has no name of its own")
-    return [read_verifier_key(line) for line in text.splitlines() if line.strip()]
+    keys = [read_verifier_key(line) for line in text.splitlines() if line.strip()]
+    if not keys:
+        raise InvalidNote("it holds no key")
+    return keys

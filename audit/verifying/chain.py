@@ -320,5 +320,5 @@ def _name_of(entry: ChainEntry) -> str:
 def _read_form(manifest: bytes) -> _ManifestForm | None:
     try:
         return _read_manifest(manifest)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None

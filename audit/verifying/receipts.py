@@ -70,8 +70,11 @@ def read_receipts(text: str) -> dict[str, str]:
     """Digests by record id, from an answer, a list of answers, a batch's answer, or JSON Lines of them. Raises
     InvalidReceipts."""
     receipts: dict[str, str] = {}
-    for value in _values(text):
-        _collect(value, receipts)
+    try:
+        for value in _values(text):
+            _collect(value, receipts)
+    except RecursionError:
+        raise InvalidReceipts("It is nested too deeply for an answer of the API.") from None
     if not receipts:
         raise InvalidReceipts("It holds no receipt: an object with decision_id and record_digest, as the API answers.")
     return receipts
@@ -122,5 +125,5 @@ def _digest_of(line: bytes) -> str:
     """The record digest of a line; says so where it has none."""
     try:
         return digest_of_event(read_canonical(line))
-    except (NotCanonical, ValueError, KeyError, TypeError, AttributeError):
+    except (NotCanonical, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "none"

@@ -61,7 +61,7 @@ def canonical(content: bytes) -> dict[str, Any] | None:
     """The object of canonical JSON, or None."""
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and canonical_bytes(value) == content else None
 

@@ -82,7 +82,7 @@ def check_file(
         text = gzip.decompress(content)
         rows = text.split(b"\n")[:-1]
         values = [json.loads(row) for row in rows]
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError) as error:
         report.accuse(name, f"it is no segment: {error}")
         return
     if not text.endswith(b"\n") or max(map(len, rows)) > 2**20 or not all(isinstance(value, dict) for value in values):

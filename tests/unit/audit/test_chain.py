@@ -65,6 +65,7 @@ def test_drafting_changes_nothing_of_the_last_entry() -> None:
         ENTRIES[0].replace(b"vouch.chain.v1", b"vouch.chain.v2"),
         ENTRIES[0].replace(b'"kind"', b'"kind":"window","kind"'),
         ENTRIES[0][:-1] + b',"x":1}',
+        ENTRIES[0][:-1] + b',"x":' + b"[" * 100_000,
         canonical_json({**json.loads(ENTRIES[0]), "size": "1"}),
         canonical_json({**json.loads(ENTRIES[0]), "manifest": None}),
         canonical_json({**json.loads(ENTRIES[0]), "manifest": {"name": "a", "sha256": "b", "bytes": 1, "more": 2}}),

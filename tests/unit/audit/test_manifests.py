@@ -83,6 +83,7 @@ def changed(*path: Any, to: object) -> bytes:
         MANIFEST.to_bytes().replace(b":", b": ", 1),
         MANIFEST.to_bytes()[:-1] + b',"more":1}',
         MANIFEST.to_bytes().replace(b'"region"', b'"region":"a","region"'),
+        MANIFEST.to_bytes()[:-1] + b',"more":' + b"[" * 100_000,
         changed("format", to="vouch.manifest.v2"),
         changed("kind", to="correction"),
         changed("correction", to=-1),
