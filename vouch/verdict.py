@@ -21,7 +21,7 @@ NEVER_KNOWN = (
     "whether a `personal` that is gone or can't be opened was erased on a person's request. The records of erasures "
     "and the requesters' salts show it",
     "whether a model was right. The trail proves what was recorded",
-    "schemas and reference data: the chain doesn't cover them",
+    "whether schemas and reference data are as they were. The chain doesn't cover them",
 )
 
 

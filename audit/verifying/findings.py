@@ -25,10 +25,10 @@ class Kind(StrEnum):
 
     MISSING_FILE = "missing_file"
     DAMAGED_FILE = "damaged_file"
-    REPACKED_FILE = "repacked_file"
     CHANGED_LINES = "changed_lines"
     MISSING_LINES = "missing_lines"
     ADDED_LINES = "added_lines"
+    REPACKED_FILE = "repacked_file"
     FALSE_FILE = "false_file"
     ADDED_FILE = "added_file"
     SWAPPED_FILES = "swapped_files"
