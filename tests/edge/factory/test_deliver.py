@@ -13,6 +13,7 @@ from tests.edge.factory.conftest import AUDIENCE, LAKE, STAGING, Ground
 from tests.factory.runs import FAILED, SUCCEEDED, Run
 from tests.snapshots import Files, change_manifest, digest_of
 from tests.snapshots import snapshot_of as snapshot_of_dataset
+from training.policy_types import DATASET as LOOKED_UP
 
 DATASET = "offices"  # which no model of the app looks into
 STAGED = f"reference_out/{DATASET}/s1/"
@@ -107,12 +108,13 @@ async def test_part_of_the_same_size_with_other_bytes_is_refused_by_the_region(g
 async def test_snapshot_that_models_would_not_find_their_columns_in_is_refused_by_the_region(
     ground: Ground, desk: Desk
 ) -> None:
-    files = snapshot_of_dataset(dataset="agents")
+    files = snapshot_of_dataset(dataset=LOOKED_UP)
     order = {"snapshot": "s1", "manifest_sha256": digest_of(files).removeprefix("sha256:")}
     staged = {**files, "activate.json": json.dumps(order).encode()}
-    await ground.fill({f"reference_out/agents/s1/{name}": content for name, content in staged.items()}, STAGING)
-    run = await ground.run("deliver_snapshot", dataset="agents", snapshot="s1")
-    assert_refused(run, "NotActivated", "which the feature agent_claim_share_last_year needs of deal-fraud 1.2.0")
+    await ground.fill({f"reference_out/{LOOKED_UP}/s1/{name}": content for name, content in staged.items()}, STAGING)
+    run = await ground.run("deliver_snapshot", dataset=LOOKED_UP, snapshot="s1")
+    assert_refused(run, "NotActivated", "it has no column", "needs of deal-fraud 1.2.0")
+    assert await active(desk) == []
 
 
 async def test_order_that_names_another_manifest_is_refused_by_the_region(ground: Ground, desk: Desk) -> None:
