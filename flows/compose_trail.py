@@ -14,6 +14,7 @@ from flows.keyring import Keyring
 from flows.known_bins import KnownBins
 from flows.ports import BundleStore, Clock, Entropy, Lake, Models, RegionCalls, Rows
 from flows.prove_window import ProveWindow
+from flows.publish_schemas import PublishSchemas
 from flows.purge_ledger import PurgeLedger
 from flows.purge_windows import PurgeWindows
 from flows.read_exports import ReadExports
@@ -79,7 +80,7 @@ def build_trail(
     chain = ChainLog(region.name, settings.origin, window_s, ports.lake, ports.vault, clock)
     seal = SealWindow(region.name, ports.lake, ports.lanes, chain, clock, settings.seal)
     tell_witness = TellWitness(chain, ports.lake, region.witness, call_region) if region.witness else None
-    notes = TrailNotes(ports.note_rows)
+    notes, schemas = TrailNotes(ports.note_rows), PublishSchemas(ports.lake)
     health = CurrentTrailHealth(notes, clock)
     return TrailRoom(
         window_s=window_s,
@@ -98,7 +99,8 @@ def build_trail(
         exports=ReadExports(window_s, ports.lake, ports.lanes, chain, seal, clock, tell_witness, health),
         tell_witness=tell_witness,
         keep_checkpoint=KeepCheckpoint(checkpoint_keys, ports.lake, ports.witness_rows),
-        watch=WatchTrail(window_s, chain, ports.lake, ports.lanes, seal, tell_witness, notes, clock),
+        schemas=schemas,
+        watch=WatchTrail(window_s, chain, ports.lake, ports.lanes, seal, tell_witness, schemas, notes, clock),
         health=health,
         purge=_build_purge(ports, settings, chain, checkpoint_keys.get(region.name, ()), notes, clock),
         sealing=ports.sealing,

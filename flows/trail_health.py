@@ -27,6 +27,7 @@ class TrailFacts:
     unreadable: Sequence[str] = ()
     late: Sequence[str] = ()
     witness_fault: str = ""
+    schema_fault: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
     kept_windows: int = 0
     purge_faults: Sequence[str] = ()
@@ -58,6 +59,8 @@ def _reasons(facts: TrailFacts) -> Iterator[str]:
         yield f"lanes of {_some(facts.late)} appeared after sealing: a correction is due"
     if facts.witness_fault:
         yield f"the witness does not hold the newest checkpoint: {facts.witness_fault}"
+    if facts.schema_fault:
+        yield facts.schema_fault
     if facts.kept:
         reasons = ", ".join(f"{window} ({reason})" for window, reason in sorted(facts.kept.items())[:SHOWN])
         yield f"{facts.kept_windows} windows past retention can't be purged: {reasons}: the log says why"

@@ -21,6 +21,7 @@ from flows.chain_log import ChainLog
 from flows.current_trail_health import CurrentTrailHealth
 from flows.finish_erasures import FinishErasures
 from flows.ports import Clock
+from flows.publish_schemas import PublishSchemas
 from flows.purge_ledger import PurgeLedger
 from flows.read_exports import ReadExports
 from flows.seal_lane import SealedLane, SealLane
@@ -50,6 +51,7 @@ class TrailRoom:
     exports: ReadExports
     tell_witness: TellWitness | None
     keep_checkpoint: KeepCheckpoint
+    schemas: PublishSchemas
     watch: WatchTrail
     health: CurrentTrailHealth
     purge: PurgeLedger
@@ -59,14 +61,15 @@ class TrailRoom:
     finish_erasures: FinishErasures
 
     async def tick(self, client: Any) -> None:
-        """What the timer does: start what is due, carry on with erasures, tell the witness, and leave a note of how the
-        trail is. Raises StorageFailed, InvalidEntry, VaultFailed or EngineFailed."""
+        """What the timer does: start what is due, carry on with erasures, tell the witness, lay the schemas, and leave
+        a note of how the trail is. Raises StorageFailed, InvalidEntry, VaultFailed or EngineFailed."""
         due = await self.seal.due()
         for one in due:
             await self.start(client, one)
         await self.finish_erasures()
         if self.tell_witness is not None:
             await self.tell_witness()
+        await self.schemas()
         await self.watch(due)
 
     async def start(self, client: Any, due: Due) -> bool:

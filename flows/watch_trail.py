@@ -14,6 +14,7 @@ from audit.manifests import InvalidManifest, read_manifest
 from audit.windows import parse_window
 from flows.chain_log import ChainLog
 from flows.ports import Clock, Lake
+from flows.publish_schemas import PublishSchemas
 from flows.seal_window import Due, SealWindow
 from flows.times import format_time
 from flows.trail_health import TrailFacts, decide_health
@@ -25,11 +26,11 @@ ENTRIES_AT_ONCE, MOST_NOTED = 200, 200
 
 
 class WatchTrail:
-    """`tell_witness` None: the region has no witness."""
+    """`tell_witness` None: the region has no witness. What that and `schemas` ran into is told too."""
 
     def __init__(
         self, window_s: int, chain: ChainLog, lake: Lake, lanes: Lanes, seal: SealWindow,
-        tell_witness: TellWitness | None, notes: TrailNotes, clock: Clock,
+        tell_witness: TellWitness | None, schemas: PublishSchemas, notes: TrailNotes, clock: Clock,
     ) -> None:  # fmt: skip
         self._window_s = window_s
         self._chain = chain
@@ -37,6 +38,7 @@ class WatchTrail:
         self._lanes = lanes
         self._seal = seal
         self._tell_witness = tell_witness
+        self._schemas = schemas
         self._notes = notes
         self._clock = clock
 
@@ -52,6 +54,7 @@ class WatchTrail:
             unreadable=unreadable,
             late=[one.window.name for one in due if one.correction],
             witness_fault=self._tell_witness.fault if self._tell_witness else "",
+            schema_fault=self._schemas.fault,
             kept={window: str(kept["reason"]) for window, kept in purge.get("kept", {}).items()},
             kept_windows=int(purge.get("kept_windows", 0)),
             purge_faults=list(purge.get("faults", ())),

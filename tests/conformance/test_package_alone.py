@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from audit.layout import DATASETS, schema_name
+from flows.publish_schemas import read_schema
 from local.environments import ROOT
 from local.package.__main__ import build_package
 from orchestrations.names import ACTIVITIES, ORCHESTRATORS, TRAIL_ACTIVITIES
@@ -42,6 +44,11 @@ def test_package_alone_scores_a_deal(report: dict[str, Any]) -> None:
 def test_package_alone_has_every_endpoint(report: dict[str, Any]) -> None:
     durable = {*ORCHESTRATORS, *ACTIVITIES, *TRAIL_ACTIVITIES, "control_tick", "seal_tick", "purge_tick"}
     assert report["functions"] == sorted({endpoint.name for endpoint in ENDPOINTS} | durable)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_package_alone_has_the_schemas_of_the_datasets(package_folder: Path, dataset: str) -> None:
+    assert (package_folder / schema_name(dataset)).read_bytes() == read_schema(dataset)
 
 
 def test_package_alone_loads_no_module_from_elsewhere(report: dict[str, Any]) -> None:

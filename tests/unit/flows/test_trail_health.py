@@ -30,6 +30,7 @@ def test_trail_with_nothing_wrong_is_healthy() -> None:
         ({"unreadable": ["audit/manifests/v1/x.json"]}, "audit/manifests/v1/x.json can't be read"),
         ({"late": ["20261123T210000Z"]}, "lanes of 20261123T210000Z appeared after sealing"),
         ({"witness_fault": "eastus2: it answered 409"}, "the witness does not hold the newest checkpoint: eastus2"),
+        ({"schema_fault": "other schemas than this app's lie in the lake: x"}, "other schemas than this app's"),
         ({"kept": {"20261123T210000Z": "late"}, "kept_windows": 31}, "31 windows past retention can't be purged"),
         ({"purge_faults": ["the ledger could not be purged: 503"]}, "the ledger could not be purged: 503"),
     ],
