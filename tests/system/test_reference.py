@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -10,10 +12,12 @@ from typing import Any
 import pytest
 
 from local.azurite import account_key
+from local.plan import ROOT
 from local.reference import demo_snapshot, write_snapshot
 from local.regions import account_of
 from scoring.reference_table import MANIFEST_FILE, digest_of_manifest
 from tests.system.conftest import CONTROL, Answer, RunningSystem, wait_until
+from tests.system.test_readme import run_here
 from training.policy_types import COLUMNS, DATASET, KEY
 from vouch.snapshots import build_snapshot
 
@@ -72,6 +76,14 @@ def test_every_region_looks_into_the_demo_snapshot_from_the_start(
         answer = score(system, first_claim, region=region)
         assert answer["references"] == [{"dataset": DATASET, "snapshot": DEMO, "digest": digest}]
         assert answer["unmatched"] == []
+
+
+def test_commands_of_the_page_give_what_it_says(system: RunningSystem) -> None:
+    page = (ROOT / "docs" / "reference-data.md").read_text()
+    scoring, listing = (run_here(system, line) for line in re.findall(r"```bash\n(.*?)\n```", page, re.DOTALL))
+    shown = json.loads(re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)[0])
+    assert {name: json.loads(scoring)[name] for name in shown} == shown
+    assert json.loads(listing)["datasets"][0]["serving"] == DEMO
 
 
 def test_unknown_type_of_policy_is_missing_and_listed(system: RunningSystem, first_claim: dict[str, Any]) -> None:
