@@ -11,7 +11,7 @@ import pytest
 from local.azurite import Azurite, start_azurite
 from tests.edge.ledger.proxy import Proxy
 
-ACCOUNTS = tuple(f"edge{number:03}" for number in range(200))
+ACCOUNTS = tuple(f"edge{number:03}" for number in range(600))
 _next_account = itertools.count()
 
 
