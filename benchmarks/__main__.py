@@ -1,4 +1,4 @@
-"""`python -m benchmarks [inprocess] [http] [ledger] [start] [rollouts] [waiting]`: measure, print, write RESULTS.md.
+"""`python -m benchmarks [part ...]`: measure (all of `PARTS` unless some are named), print, write RESULTS.md.
 
 The report is written by a run of all parts only, so that it never mixes machines or days.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import in_process, ledger, over_http, rollouts, start, waiting_orchestrations
+from benchmarks import in_process, ledger, over_http, rollouts, start, verify, waiting_orchestrations
 from benchmarks.claims_1996 import ROOT
 from benchmarks.figures import Section
 from benchmarks.load import LoadFailed, require_wrk
@@ -36,6 +36,7 @@ PARTS: Mapping[str, Measure] = {
     "start": start.measure,
     "rollouts": rollouts.measure,
     "waiting": waiting_orchestrations.measure,
+    "verify": verify.measure,
 }
 
 
