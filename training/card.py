@@ -24,7 +24,7 @@ def render_card(
         *_render_references(features, metrics),
         "## Quality",
         _render_quality({"held out": metrics["held_out"], **later, **_name_earlier(metrics["earlier_versions"])}),
-        _flow(_QUALITY),
+        flow(_QUALITY),
         "## What the policy decides",
         _render_policy(metrics["policy"]),
         "## Performance by group",
@@ -35,7 +35,7 @@ def render_card(
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
 
-def _flow(text: str) -> str:
+def flow(text: str) -> str:
     """Fill the paragraphs and list items of a text to lines of 110 characters."""
     parts = [" ".join(part.split()) for part in text.strip().split("\n\n")]
     return "\n\n".join(
@@ -46,7 +46,7 @@ def _flow(text: str) -> str:
 
 def _render_summary(created_at: str, training: Table, metrics: Table) -> str:
     year, quality = next(iter(metrics["following_years"].items()))
-    return _flow(f"""
+    return flow(f"""
         Scores motor-insurance claims for fraud. A LightGBM classifier of {training["trees"]} small trees, fitted on
         {training["rows"]:,} claims of {_join(training["years"])}, dated {created_at[:10]}. On the claims of {year},
         which it never saw, its AUC is {quality["auc"]:.3f}: useful for choosing what to look at first, far too weak to
@@ -54,7 +54,7 @@ def _render_summary(created_at: str, training: Table, metrics: Table) -> str:
 
 
 def _render_use(policy: Table) -> str:
-    return "## Intended use\n\n" + _flow(f"""
+    return "## Intended use\n\n" + flow(f"""
         To rank claims for a person's attention in Vouch's demonstration, with the policy
         `{policy["name"]}/{policy["version"]}`. `score` estimates the probability of fraud; `risk_score` is the share
         of genuine held-out claims, in per mille, that score lower, and thresholds stand on it.
@@ -65,7 +65,7 @@ def _render_use(policy: Table) -> str:
 
 def _render_data(features: Sequence[Feature], training: Table) -> str:
     personal = ", ".join(f"`{feature.name}`" for feature in features if feature.personal)
-    return "## Data\n\n" + _flow(f"""
+    return "## Data\n\n" + flow(f"""
         `{training["data"]}` (SHA-256 `{training["data_sha256"]}`): a public table of motor-insurance claims of 1994 to
         1996, without names or addresses. Fitted on {_join(training["years"])}: {training["rows"]:,} claims,
         {training["frauds"]:,} of them found fraudulent ({training["frauds"] / training["rows"]:.1%}).
@@ -104,7 +104,7 @@ def _render_references(features: Sequence[Feature], metrics: Table) -> Sequence[
 
         Shares stand for numbers: a number of claims falls with the insurer's business, and every later year would
         look unlike the training years."""
-    return "## Reference data", _flow(text)
+    return "## Reference data", flow(text)
 
 
 _QUALITY = """
@@ -121,20 +121,20 @@ def _name_earlier(versions: Table) -> dict[str, Any]:
 def _render_quality(rows: Table) -> str:
     header = ("claims", "number", "frauds", "AUC", "average precision", "log loss", "Brier score")
     keys = ("deals", "frauds", "auc", "average_precision", "log_loss", "brier_score")
-    return _render_table(header, [(name, *(row[key] for key in keys)) for name, row in rows.items()])
+    return render_table(header, [(name, *(row[key] for key in keys)) for name, row in rows.items()])
 
 
 def _render_policy(policy: Table) -> str:
     review, decline = 1 - policy["review_from"] / 1000, 1 - policy["decline_from"] / 1000
     rows = [(year, *_policy_cells(row)) for year, row in policy["following_years"].items()]
-    introduction = _flow(f"""
+    introduction = flow(f"""
         `{policy["name"]}/{policy["version"]}` reviews from a risk score of {policy["review_from"]} and declines from
         {policy["decline_from"]}: of genuine claims like the held-out ones, {review:.1%} are reviewed or declined and
         {decline:.1%} declined. What it does on claims that came later:""")
-    legend = _flow("""
+    legend = flow("""
         Recall: the share of frauds that is reviewed or declined, and that is declined. False positives: the same of
         genuine claims.""")
-    return "\n\n".join((introduction, _render_table(_POLICY_HEADER, rows), legend))
+    return "\n\n".join((introduction, render_table(_POLICY_HEADER, rows), legend))
 
 
 _POLICY_HEADER = (
@@ -170,7 +170,7 @@ def _render_groups(metrics: Table) -> str:
             )
             for group, row in rows.items()
         ]
-        parts.append(f"`{attribute}`:\n\n{_render_table(header, cells)}")
+        parts.append(f"`{attribute}`:\n\n{render_table(header, cells)}")
     return "\n\n".join(parts)
 
 
@@ -179,7 +179,7 @@ def _render_limits(metrics: Table) -> str:
     row = metrics["policy"]["following_years"][year]
     genuine = row["review_false_positive_rate"] * (row["deals"] - row["frauds"])
     caught = row["review_recall"] * row["frauds"]
-    return "## Limits\n\n" + _flow(f"""
+    return "## Limits\n\n" + flow(f"""
         - It misses most fraud: on {year} the policy finds {row["review_recall"]:.0%} of the frauds, and about
         {genuine / caught:.0f} genuine claims are looked at for every fraud found.
 
@@ -198,13 +198,14 @@ def _render_limits(metrics: Table) -> str:
 
 
 def _render_reproduction(training: Table) -> str:
-    return "## How it was made\n\n" + _flow(f"""
+    return "## How it was made\n\n" + flow(f"""
         `python -m training` gives these files, byte for byte, with LightGBM {training["lightgbm"]}: one thread, fixed
         seeds. The number of trees and the calibration come from the five blocks of the training claims; no later claim
         was looked at in fitting.""")
 
 
-def _render_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def render_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as a Markdown table; numbers as cards write them."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 

@@ -79,7 +79,7 @@ def build_package(request: Request, say: Say) -> Packaged:
     files, served = _assemble(request, model, features, deals, original)
     say(f"Comparing Vouch's score with LightGBM's for every one of {len(deals)} rows")
     _compare(served, deals, original, booster.contributions_many(numbers[:EXPLAINED_ROWS]))
-    metrics = _measure(request.sample.labels, original)
+    metrics = measure(request.sample.labels, original)
     return Packaged(files, served, metrics, tuple(_find_warnings(features, metrics)))
 
 
@@ -117,8 +117,8 @@ def _assemble(
 ) -> tuple[dict[str, bytes], Model]:
     labels = request.sample.labels
     genuine = [score for score, fraud in zip(scores, labels, strict=True) if not fraud]
-    metrics = _measure(labels, scores)
-    golden = _mix_deals(features, deals)
+    metrics = measure(labels, scores)
+    golden = mix_deals(features, deals)
     draft = Draft(
         name=request.name,
         version=request.version,
@@ -159,7 +159,7 @@ def digest_sample(sample: Sample) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _mix_deals(features: Sequence[Feature], deals: Sequence[Deal]) -> dict[str, Deal]:
+def mix_deals(features: Sequence[Feature], deals: Sequence[Deal]) -> dict[str, Deal]:
     """Golden deals go wherever the bundle goes, so none is a real one: each takes every feature from another row."""
     count = len(deals)
     return {
@@ -190,7 +190,8 @@ def _compare(
             raise CannotPackage(f"Row {number}: the contributions differ from LightGBM's. Please report this.")
 
 
-def _measure(labels: Sequence[bool], scores: Sequence[float]) -> dict[str, Any]:
+def measure(labels: Sequence[bool], scores: Sequence[float]) -> dict[str, Any]:
+    """How good scores are, by measures that need no threshold; None for one that is not finite."""
     measures = {
         "auc": roc_auc(labels, scores),
         "average_precision": average_precision(labels, scores),
