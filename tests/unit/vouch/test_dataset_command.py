@@ -7,6 +7,7 @@ import errno
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from audit.manifests import read_manifest
 from tests.lakes import FIRST
 from tests.unit.vouch.loopback_region import TOKEN, LoopbackRegion, loopback_region, problem
 from tests.unit.vouch.recorded import SECOND_WINDOW, Recorded
+from training.retrain import main as retrain
 from vouch import dataset_files
 from vouch.__main__ import main
 from vouch.dataset_files import datasheet_of, read_rows
 
+ROOT = Path(__file__).parents[3]
 OPEN_FIRST = f"/api/v1/exports/{FIRST.name}:open"
 Make = Callable[..., int]
 
@@ -413,3 +416,21 @@ def test_answer_as_json_is_the_datasheet(
     recorded.decide()
     assert make("--json") == 0
     assert json.loads(capsys.readouterr().out) == sheet_of(out)
+
+
+def test_page_on_retraining_describes_every_field_and_its_commands_are_there(
+    recorded: Recorded, make: Make, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded.decide()
+    assert make() == 0
+    page = (ROOT / "docs" / "retraining.md").read_text()
+    table = page.partition("| field | what it is |")[2].partition("\n\n")[0]
+    described = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert described == set(rows_of(out)[0])
+    capsys.readouterr()
+    for command, tell_usage in (("vouch dataset", main), ("training.retrain", retrain)):
+        (line,) = [line for line in page.splitlines() if line.startswith(f"python -m {command} ")]
+        with pytest.raises(SystemExit):
+            tell_usage([*command.split()[1:], "--help"])
+        usage = capsys.readouterr().out
+        assert [option for option in re.findall(r"--[a-z-]+", line) if option not in usage] == []
