@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from local.plan import ROOT, Plan, make_plan
+from tests.system.labelled_claims import LabelledClaims, score_and_label
 
 START_SECONDS = 120
 WINDOW_S = 15
@@ -65,10 +66,12 @@ class Reachable:
 
 @dataclass(slots=True)
 class RunningSystem(Reachable):
-    """A system that was started, and the process that a newcomer would stop with Ctrl-C."""
+    """A system that was started, and the process that a newcomer would stop with Ctrl-C. `labelled`: what is known of
+    claims that it decided first."""
 
     process: subprocess.Popen[str]
     output: Path
+    labelled: LabelledClaims | None = None
 
     def processes(self) -> list[psutil.Process]:
         """The starter and everything below it."""
@@ -151,6 +154,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     running = start_system(tmp_path_factory.mktemp("system"), free_base_port())
     try:
         wait_until_ready(running)
+        running.labelled = score_and_label(running.request, CONTROL)
         yield running
     finally:
         stop_system(running)
