@@ -203,10 +203,10 @@ def after(window: Window, count: int = 1) -> Window:
     return Window(window.start_s + count * window.length_s, window.length_s)
 
 
-def sound_lake(name: str = "westeurope", key: ec.EllipticCurvePrivateKey | None = None) -> Region:
+def sound_lake(name: str = "westeurope", number: int = 1) -> Region:
     """Five windows: two lanes with all there is; nothing; one lane, with people erased; a late lane of the first
     window as its correction; a window whose counts differed is left to whoever wants one."""
-    region = Region(name, key or private_key())
+    region = Region(name, private_key(number), chance=random.Random(number))
     scored, rejected, labelled, reviewed, changed = KINDS
     mixed = [scored, scored, changed, rejected, scored, labelled, reviewed, scored]
     first = FIRST
@@ -239,7 +239,7 @@ def copy_of(region: Region) -> Region:
 
 def two_regions() -> tuple[Region, Region, dict[str, bytes]]:
     """Two regions, each with the other's checkpoints in its lake, and a copy of both in one."""
-    west, north = sound_lake("westeurope", private_key(1)), sound_lake("northeurope", private_key(2))
+    west, north = sound_lake("westeurope", 1), sound_lake("northeurope", 2)
     west.files |= north.notes
     north.files |= west.notes
     return west, north, west.files | north.files

@@ -516,6 +516,18 @@ def an_entry_names_another_window(case: Case) -> None:
 
 
 @finds((Kind.FALSE_ENTRY, chain_name(REGION, 2)))
+def an_entry_names_another_file(case: Case) -> None:
+    case.edit(2, lambda entry: entry["manifest"].update(name=EMPTY))
+
+
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 4)))
+def a_tree_is_signed_that_is_not_of_the_manifests(case: Case) -> None:
+    last = read_entry(case.files[chain_name(REGION, 3)])
+    case.region.last = replace(last, frontier=["00" * 32])
+    case.region.commit(read_manifest(case.files[manifest_name(REGION, FOURTH)]))
+
+
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 2)))
 def an_entry_says_another_digest_of_its_manifest(case: Case) -> None:
     case.edit(2, lambda entry: entry["manifest"].update(sha256="00" * 32))
 

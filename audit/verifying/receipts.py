@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from audit.canonical import NotCanonical, read_canonical
 from audit.ids import time_of
 from audit.records import digest_of_event
+from audit.times import format_second
 from audit.verifying.chain import Chained
 from audit.verifying.findings import Finding, Kind
 
@@ -25,13 +26,21 @@ class InvalidReceipts(ValueError):
     """What was given is no receipt; the message says what one is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a caller was told of a record; `region` is empty where the answer doesn't name it."""
+
+    digest: str
+    region: str = ""
+
+
 class Receipts:
     """The receipts that are still to be met, by record id."""
 
-    def __init__(self, digests: Mapping[str, str]) -> None:
-        self.asked = len(digests)
+    def __init__(self, receipts: Mapping[str, Receipt]) -> None:
+        self.asked = len(receipts)
         self.met = 0
-        self._waiting = dict(digests)
+        self._waiting = dict(receipts)
         self._others: list[Finding] = []
 
     def meet(self, ids: Sequence[str], lines: Sequence[bytes]) -> None:
@@ -39,37 +48,42 @@ class Receipts:
         if not self._waiting or self._waiting.keys().isdisjoint(ids):
             return
         for record_id, line in zip(ids, lines, strict=True):
-            digest = self._waiting.pop(record_id, None)
-            if digest is None:
+            receipt = self._waiting.pop(record_id, None)
+            if receipt is None:
                 continue
             found = _digest_of(line)
-            if found == digest:
+            if found == receipt.digest:
                 self.met += 1
             else:
-                detail = f"its receipt says {digest}, the record in the lake has {found}"
+                detail = f"its receipt says {receipt.digest}, the record in the lake has {found}"
                 self._others.append(Finding(Kind.OTHER_RECORD, record_id, detail))
 
     def finish(self, chains: Mapping[str, Chained]) -> Iterator[Finding]:
         """What is wrong with receipts, once everything was gone over. `chains` by region."""
         yield from self._others
-        for record_id in self._waiting:
-            unix_s = time_of(UUID(record_id)) // 1000
-            time = datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            if all(chain.covers(unix_s) for chain in chains.values()):
-                detail = (
-                    f"a receipt was given for it at {time}, that window is sealed, and the record is in none of its "
-                    "files: it was removed before its window was sealed, or is in a file that was found to be wrong"
-                )
-                yield Finding(Kind.MISSING_RECORD, record_id, detail)
-            else:
-                detail = f"its window, that of {time}, is not sealed in this copy of {', '.join(sorted(chains))}"
-                yield Finding(Kind.UNKNOWN_RECORD, record_id, detail)
+        for record_id, receipt in self._waiting.items():
+            asked = {receipt.region: chains.get(receipt.region, Chained())} if receipt.region else chains
+            yield _judge(record_id, asked)
 
 
-def read_receipts(text: str) -> dict[str, str]:
-    """Digests by record id, from an answer, a list of answers, a batch's answer, or JSON Lines of them. Raises
+def _judge(record_id: str, chains: Mapping[str, Chained]) -> Finding:
+    """What it means that a record of one of these regions was not found."""
+    unix_s = time_of(UUID(record_id)) // 1000
+    time = format_second(unix_s)
+    if all(chain.covers(unix_s) for chain in chains.values()):
+        detail = (
+            f"a receipt was given for it at {time}, that window is sealed, and the record is in none of its files: it "
+            "was removed before its window was sealed, or is in a file that was found to be wrong"
+        )
+        return Finding(Kind.MISSING_RECORD, record_id, detail)
+    detail = f"its window, that of {time}, is not sealed in this copy of {', '.join(sorted(chains))}"
+    return Finding(Kind.UNKNOWN_RECORD, record_id, detail)
+
+
+def read_receipts(text: str) -> dict[str, Receipt]:
+    """Receipts by record id, from an answer, a list of answers, a batch's answer, or JSON Lines of them. Raises
     InvalidReceipts."""
-    receipts: dict[str, str] = {}
+    receipts: dict[str, Receipt] = {}
     try:
         for value in _values(text):
             _collect(value, receipts)
@@ -91,25 +105,26 @@ def _values(text: str) -> list[Any]:
         raise InvalidReceipts(f"It is neither JSON nor JSON Lines: {error}") from None
 
 
-def _collect(value: Any, receipts: dict[str, str]) -> None:
+def _collect(value: Any, receipts: dict[str, Receipt]) -> None:
     """Take every receipt out of a value, however an answer wraps it."""
     if isinstance(value, list):
         for item in value:
             _collect(item, receipts)
     elif isinstance(value, dict) and DIGEST_MEMBER in value:
-        record_id, digest = _read_one(value)
-        if receipts.setdefault(record_id, digest) != digest:
+        record_id, receipt = _read_one(value)
+        if receipts.setdefault(record_id, receipt).digest != receipt.digest:
             raise InvalidReceipts(f"It holds two receipts of {record_id} with different digests.")
     elif isinstance(value, dict):
         for name in ("results", "decision"):
             _collect(value.get(name), receipts)
 
 
-def _read_one(value: Mapping[str, Any]) -> tuple[str, str]:
+def _read_one(value: Mapping[str, Any]) -> tuple[str, Receipt]:
     record_id = next((value[name] for name in ID_MEMBERS if name in value), None)
-    digest = value[DIGEST_MEMBER]
+    region = value.get("region")
     try:
-        return str(UUID(record_id)), _checked_digest(digest)
+        digest = _checked_digest(value[DIGEST_MEMBER])
+        return str(UUID(record_id)), Receipt(digest, region if isinstance(region, str) else "")
     except (ValueError, TypeError, AttributeError):
         raise InvalidReceipts("A receipt has decision_id, a UUID, and record_digest, sha256:<64 hex digits>.") from None
 

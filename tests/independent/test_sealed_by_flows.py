@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from audit.records import RecordType
 from audit.verifying.findings import Finding, Kind
 from audit.verifying.lake import Keys, LakeCheck
-from audit.verifying.receipts import Receipts
+from audit.verifying.receipts import Receipt, Receipts
 from tests.independent.forms import Copy
 from tests.independent.verifier import examine
 from tests.lakes import MemoryFiles
@@ -44,7 +44,8 @@ async def sealed(trail: Trail) -> dict[str, str]:
 def judge(trail: Trail, receipts: dict[str, str]) -> tuple[list[Finding], Any]:
     """What both say."""
     spki = trail.vault.signing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    check = LakeCheck(MemoryFiles(trail.lake.files), Keys(nameless=[spki]), receipts=Receipts(receipts))
+    given = Receipts({record_id: Receipt(digest, "westeurope") for record_id, digest in receipts.items()})
+    check = LakeCheck(MemoryFiles(trail.lake.files), Keys(nameless=[spki]), receipts=given)
     findings = [step for step in check.run() if isinstance(step, Finding)]
     return findings, examine(Copy(trail.lake.files, {"vouch/westeurope": spki}, receipts=receipts))
 

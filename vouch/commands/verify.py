@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from audit.verifying.files import Unreadable
 from audit.verifying.findings import Finding
 from audit.verifying.lake import DEFAULT_ORIGIN, LakeCheck, NoTrail
-from audit.verifying.receipts import InvalidReceipts, Receipts, read_receipts
+from audit.verifying.receipts import InvalidReceipts, Receipt, Receipts, read_receipts
 from vouch.calls import Refused
 from vouch.copies import open_copy
 from vouch.verdict import NOT_CHECKED, Verdict, build_document, write_text
@@ -64,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (Unreadable, NoTrail, Refused, UnusableKey, InvalidReceipts) as error:
         print(f"Not checked. {error}", file=sys.stderr)
         return NOT_CHECKED
+    except KeyboardInterrupt:
+        print("Not checked: it was left before the end.", file=sys.stderr)
+        return NOT_CHECKED
     if arguments.json:
         print(json.dumps(build_document(verdict, check), indent=2))
     else:
@@ -72,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(arguments: argparse.Namespace) -> LakeCheck:
-    receipts: dict[str, str] = {}
+    receipts: dict[str, Receipt] = {}
     for file in arguments.receipt:
         receipts |= read_receipts(_read(file))
     return LakeCheck(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.verifying.receipts import InvalidReceipts, read_receipts
+from audit.verifying.receipts import InvalidReceipts, Receipt, read_receipts
 
 ONE, TWO = "01a20a35-6087-789f-b039-77dde2299f3a", "01a20a35-608e-7aaa-b039-77dde2299f3a"
 DIGEST = f"sha256:{'ab' * 32}"
@@ -29,7 +29,10 @@ LABELLED = {"record_id": TWO, "record_digest": DIGEST, "replayed": False}
     ],
 )
 def test_receipts_are_read_as_they_were_answered(text: str, ids: list[str]) -> None:
-    assert read_receipts(text) == dict.fromkeys(ids, DIGEST)
+    receipts = read_receipts(text)
+    assert list(receipts) == ids
+    assert receipts[ONE] == Receipt(DIGEST, "westeurope")
+    assert {receipt.digest for receipt in receipts.values()} == {DIGEST}
 
 
 @pytest.mark.parametrize(
