@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from vouch.versions_at_hand import VersionsAtHand
 
 SAME, DIFFERS, NOT_DONE, PARTLY = 0, 1, 2, 3
 SHOWN = 20
+DAMAGED = "it can't be opened, though its keys are there. Tell the region's operators"
 SCORED = RecordType.DECISION_SCORED.value
 Event = Mapping[str, Any]
 
@@ -97,8 +98,8 @@ def _run(arguments: argparse.Namespace) -> tuple[int, dict[str, Any], Iterator[s
     records = OpenedRecords(copy.files, copy.region)
     opened = ([event for event in records.of(window) if event["type"] == SCORED] for window in show_progress(windows))
     if arguments.model or arguments.policy:
-        return _imagine(opened, versions, arguments)
-    return _replay(opened, versions)
+        return _imagine(opened, versions, arguments, records.damaged)
+    return _replay(opened, versions, records.damaged)
 
 
 def _find(region: Region, decision_id: str) -> Event:
@@ -106,30 +107,37 @@ def _find(region: Region, decision_id: str) -> Event:
     return found
 
 
-def _replay(batches: Iterable[list[Event]], versions: VersionsAtHand) -> tuple[int, dict[str, Any], Iterator[str]]:
+def _replay(
+    batches: Iterable[list[Event]], versions: VersionsAtHand, damaged: Collection[str] = ()
+) -> tuple[int, dict[str, Any], Iterator[str]]:
+    """`damaged` grows with the batches; what is in it comes without `personal`, and is not erased."""
     tally = Tally()
     for events in batches:
         tally.models.update(f"{event['data']['model']['name']} {event['data']['model']['version']}" for event in events)
         for replayed in replay_decisions(events, versions):
-            tally.add(replayed)
+            is_damaged = replayed.decision_id in damaged
+            tally.add(Replayed(replayed.decision_id, Fate.NOT_AT_HAND, (DAMAGED,)) if is_damaged else replayed)
     return tally.exit_code, tally.to_json(), _tell_replay(tally)
 
 
 def _imagine(
-    batches: Iterable[list[Event]], versions: VersionsAtHand, arguments: argparse.Namespace
+    batches: Iterable[list[Event]],
+    versions: VersionsAtHand,
+    arguments: argparse.Namespace,
+    damaged: Collection[str],
 ) -> tuple[int, dict[str, Any], Iterator[str]]:
     comparison = Comparison()
     erased = 0
     for events in batches:
         ours = [event for event in events if event["data"]["model"]["name"] == arguments.name]
-        erased += sum(event["data"].get("personal") is None for event in ours)
+        erased += sum(event["data"].get("personal") is None and event["id"] not in damaged for event in ours)
         for version, policy, group in _by_terms(ours, arguments):
             model = versions.model(arguments.name, version)
             judged_by = versions.policy(*policy.split("/", 1))
             for imagined in imagine_decisions(group, model, judged_by, versions.active_tables(model.datasets)):
                 comparison.add(imagined)
-    document = {**comparison.to_json(), "erased": erased}
-    return SAME, document, _tell_comparison(comparison, erased)
+    document = {**comparison.to_json(), "erased": erased, "damaged": len(damaged)}
+    return SAME, document, _tell_comparison(comparison, erased, len(damaged))
 
 
 def _by_terms(events: list[Event], arguments: argparse.Namespace) -> Iterator[tuple[str, str, list[Event]]]:
@@ -149,15 +157,17 @@ def _tell_replay(tally: Tally) -> Iterator[str]:
     if fates[Fate.ERASED]:
         yield f"{fates[Fate.ERASED]:,} were erased on a person's request and can't be replayed"
     if fates[Fate.NOT_AT_HAND]:
-        yield f"{fates[Fate.NOT_AT_HAND]:,} could not be replayed: what they were decided with is not at hand"
+        yield f"{fates[Fate.NOT_AT_HAND]:,} could not be replayed: it, or what it was decided with, is not at hand"
     for one in tally.shown:
         yield f"  {one.decision_id} {one.fate.value}: {'; '.join(one.details)}"
     verdicts: dict[int, str] = {SAME: "EQUAL", DIFFERS: "DIFFERENT", PARTLY: "EQUAL, as far as could be replayed"}
     yield f"{verdicts[tally.exit_code]}: recorded decisions scored again."
 
 
-def _tell_comparison(comparison: Comparison, erased: int) -> Iterator[str]:
+def _tell_comparison(comparison: Comparison, erased: int, damaged: int) -> Iterator[str]:
     yield f"{comparison.decisions:,} recorded deals judged again; {erased:,} more were erased"
+    if damaged:
+        yield f"{damaged:,} records are damaged: {DAMAGED}"
     if comparison.not_accepted:
         yield f"{comparison.not_accepted:,} of them have features that the version doesn't accept"
     if not comparison.judged:
