@@ -126,7 +126,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         seal=SealSettings(
             window_s=reader.parsed("VOUCH_WINDOW_S", _positive_int, "3600"),
             grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", _positive_float, "300"),
-            at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "4"),
+            at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "8"),
             look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", _positive_int, "604800"),
             suppressed_below=reader.parsed("VOUCH_SUPPRESSED_BELOW", parse_threshold, "5"),
         ),
