@@ -29,7 +29,7 @@ from flows.calls import Caller
 from flows.compose_service import ControlPorts, build_service
 from flows.compose_trail import TrailPorts, TrailSettings
 from flows.errors import Unauthenticated
-from flows.ports import EngineFailed, RegionAnswer, RegionUnreachable
+from flows.ports import Clock, EngineFailed, RegionAnswer, RegionUnreachable
 from flows.regions import Region
 from flows.rollouts import RolloutSettings
 from flows.seal_window import SealSettings
@@ -71,8 +71,10 @@ SIGNED_BY = VerifierKey(
     "vouch/eastus2", SIGNING.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 )
 AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example", checkpoint_keys=(SIGNED_BY,))
+TRANSATLANTIC = Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA})
 INITIAL = {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)}
 PACE = {"slice_s": 2, "attempt_s": 10, "lease_s": 30, "rollback_s": 60}
+TWO_REGIONS = RolloutSettings(("westeurope", "eastus2"), {}, "westeurope", PACE, {})
 JSON = {"content-type": "application/json"}
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
@@ -122,7 +124,7 @@ class RecordingEngine:
         self._fail()
         self.started.append(order["id"])
 
-    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str) -> None:
+    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str, before: Mapping[str, Any]) -> None:
         self._fail()
 
     async def nudge(self, client: Any, rollout_id: str) -> None:
@@ -164,22 +166,25 @@ class RoleTokens:
 
 @dataclass
 class Desk:
-    """The app of westeurope."""
+    """The app of a region: of westeurope, unless `residency` says otherwise."""
 
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     reservations: MemoryReservations = field(default_factory=MemoryReservations)
     store: MemoryReleases = field(default_factory=MemoryReleases)
-    others: ScriptedRegions = field(default_factory=ScriptedRegions)
+    others: Any = field(default_factory=ScriptedRegions)
     kept: MemoryBundles = field(default_factory=MemoryBundles)
     registry: MemoryBundles = field(default_factory=MemoryBundles)
     rows: MemoryRows = field(default_factory=MemoryRows)
-    engine: RecordingEngine = field(default_factory=RecordingEngine)
     lake: MemoryLake = field(default_factory=MemoryLake)
     reference_rows: MemoryRows = field(default_factory=MemoryRows)
     lanes: MemoryLanes = field(default_factory=MemoryLanes)
     erasure_rows: MemoryRows = field(default_factory=MemoryRows)
     sealing: RecordingSealing = field(default_factory=RecordingSealing)
     note_rows: MemoryRows = field(default_factory=MemoryRows)
+    engine: Any = field(default_factory=RecordingEngine)
+    clock: Clock = field(default_factory=SystemClock)
+    residency: Residency = field(default_factory=lambda: TRANSATLANTIC)
+    rollout_settings: RolloutSettings = field(default_factory=lambda: TWO_REGIONS)
 
     def __post_init__(self) -> None:
         models = HeldModels(load_models(), self.kept)
@@ -187,14 +192,14 @@ class Desk:
         self.control = ControlPorts(
             rows=self.rows,
             engine=self.engine,
-            settings=RolloutSettings(("westeurope", "eastus2"), {}, "westeurope", PACE, {}),
+            settings=self.rollout_settings,
             notify=None,
             notify_secret=b"",
             stuck_after_s=60,
             keep_s=60,
         )
         self.service: Service = build_service(
-            residency=Residency(EUROPE, {"westeurope": EUROPE, "eastus2": AMERICA}),
+            residency=self.residency,
             default_model="deal-fraud",
             initial_releases=INITIAL,
             models=models,
@@ -203,7 +208,7 @@ class Desk:
             counters=MemoryCounters(self.ledger),
             reservations=self.reservations,
             store=self.store,
-            clock=SystemClock(),
+            clock=self.clock,
             entropy=SystemEntropy(),
             secret=b"k" * 32,
             lease_s=45,
@@ -231,7 +236,7 @@ class Desk:
                 "vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}, 7_776_000, 7_776_000
             ),
         )
-        self.functions = _functions(Edge(self.service, RoleTokens(), SystemClock()), self.engine)
+        self.functions = _functions(Edge(self.service, RoleTokens(), self.clock), self.engine)
 
     async def send(
         self,
@@ -276,7 +281,7 @@ def read(response: func.HttpResponse) -> Any:
     return json.loads(response.get_body())
 
 
-def _functions(edge: Edge, engine: RecordingEngine) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:
+def _functions(edge: Edge, engine: Any) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:
     app = func.FunctionApp()
     room = edge.service.control
     assert room is not None
