@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flows.errors import VouchError
 from flows.ports import EngineFailed
 from flows.reconcile import Reconcile
-from flows.region_steps import RegionSteps
+from flows.region_steps import SUPERSEDED, RegionSteps, StepFault
 from flows.rollout_log import CONTROL_SOURCE, RolloutLog
-from flows.rollouts import Rollouts, is_over
+from flows.rollouts import ENDING_PHASES, Rollouts, is_over
 from flows.tell_people import TellPeople
 from flows.watch_rollouts import WatchRollouts
 from rollouts.phases import Phase
@@ -40,22 +40,45 @@ class ControlRoom:
         if faults:
             raise faults[0]
 
+    async def open_rollout(self, order: Document) -> Document:
+        """Mark a region's release as under a rollout, unless that is being taken back."""
+        return await self._unless_taken_back(self.steps.open_rollout, order)
+
+    async def set_release(self, order: Document) -> Document:
+        """Have a region serve what a step says, unless the rollout is being taken back."""
+        return await self._unless_taken_back(self.steps.set_release, order)
+
     async def watch_region(self, order: Document) -> Document:
         """Lengthen a region's lease, read its metrics, show that it was seen, and hand over what people have said."""
-        answer = await self.steps.watch_region(order)
+        answer = await self._unless_taken_back(self.steps.watch_region, order)
         await self.log.show(order["rollout_id"], order["region"], order["seq"], order["shown"])
         return {**answer, **await self.read_orders(order)}
 
     async def read_orders(self, order: Document) -> Document:
-        """What people have said, without who they are, how regions' parts ended, and what regions served before:
-        {orders: {name: {at, counts}}, is_over, results: {region: {attempt, outcome, ...}}, stables: {region: ...}}."""
+        """What people have said, without who they are, which regions ask somebody to look, how regions' parts ended,
+        and what regions served before: {orders: {name: {at, counts}}, asking: [region], is_over,
+        results: {region: {attempt, outcome, ...}}, stables: {region: ...}}."""
         rollout_id = order["rollout_id"]
         await self.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
         shown = await self.log.read_shown(rollout_id)
         results = {source: document["result"] for source, document in shown.items() if document.get("result")}
         stables = shown.get(CONTROL_SOURCE, {}).get("stables", {})
-        return {"orders": orders, "is_over": is_over(shown), "results": results, "stables": stables}
+        asking = sorted(source for source, document in shown.items() if document.get("asks"))
+        return {
+            "orders": orders,
+            "asking": asking,
+            "is_over": is_over(shown),
+            "results": results,
+            "stables": stables,
+        }
+
+    async def _unless_taken_back(self, step: Callable[[Document], Awaitable[Document]], order: Document) -> Document:
+        """A region that was away while its rollout was taken back still has it open: what comes late from that
+        rollout must find nothing to go on with there."""
+        if await self.log.read_phase(order["rollout_id"]) in ENDING_PHASES:
+            return StepFault(SUPERSEDED, "the rollout is being taken back, or is over").to_json()
+        return await step(order)
 
     async def note_transition(self, order: Document) -> Document:
         """Write a transition down. Safe to repeat."""

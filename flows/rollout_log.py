@@ -120,6 +120,11 @@ class RolloutLog:
         rows = [row for row in await self._list(rollout_id) if row.key.startswith("shown-")]
         return {row.key.removeprefix("shown-"): row.document for row in rows}
 
+    async def read_phase(self, rollout_id: str) -> str:
+        """The phase that a rollout shows; empty while it shows none."""
+        row = await self._read(rollout_id, f"shown-{CONTROL_SOURCE}")
+        return str(row.document["phase"]) if row else ""
+
     async def read_timeline(self, rollout_id: str) -> list[Document]:
         """Every transition, oldest first."""
         rows = [row.document for row in await self._list(rollout_id) if row.key.startswith("event-")]

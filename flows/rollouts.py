@@ -35,6 +35,7 @@ from scoring.faults import Fault
 from scoring.release import Release
 
 PAST_PHASES = frozenset(phase.value for phase in Phase if phase.is_final)
+ENDING_PHASES = PAST_PHASES | {Phase.ROLLING_BACK.value}
 Document = Mapping[str, Any]
 
 

@@ -17,6 +17,7 @@ from flows.errors import VouchError
 from flows.trail_room import TrailRoom
 from orchestrations import names
 from orchestrations.region_rollout import region_rollout
+from orchestrations.region_watch import region_watch
 from orchestrations.rollout import rollout
 from orchestrations.seal_window import seal_window
 
@@ -27,7 +28,7 @@ Body = Callable[[Document], Awaitable[Document]]
 
 def rollouts_orchestrations(room: ControlRoom) -> df.Blueprint:
     """The control region's orchestrators and the activities that they name."""
-    return _blueprint((rollout, region_rollout), activity_bodies(room))
+    return _blueprint((rollout, region_rollout, region_watch), activity_bodies(room))
 
 
 def trail_orchestrations(room: TrailRoom) -> df.Blueprint:
@@ -38,9 +39,9 @@ def trail_orchestrations(room: TrailRoom) -> df.Blueprint:
 def activity_bodies(room: ControlRoom) -> dict[str, Body]:
     """Every activity's body, by its name."""
     return {
-        names.OPEN_ROLLOUT: room.steps.open_rollout,
+        names.OPEN_ROLLOUT: room.open_rollout,
         names.PULL_VERSION: room.steps.pull_version,
-        names.SET_RELEASE: room.steps.set_release,
+        names.SET_RELEASE: room.set_release,
         names.WATCH_REGION: room.watch_region,
         names.RUN_SYNTHETIC: room.steps.run_synthetic,
         names.CLOSE_ROLLOUT: room.steps.close_rollout,

@@ -34,6 +34,13 @@ class Pace:
     longest_pause_s: float = 60.0
 
 
+def next_slice(pace: Pace, waited: timedelta) -> timedelta:
+    """How long until the next look: the longer nothing has happened, the longer, so that a wait of days leaves no
+    history of tens of thousands of events to be replayed; but never so long that a lease runs out."""
+    longest_s = max(pace.slice_s, pace.lease_s / 3)
+    return timedelta(seconds=min(max(pace.slice_s, waited.total_seconds() / 60), longest_s))
+
+
 def fault_of(answer: Answer) -> Answer | None:
     """What went wrong, or None."""
     fault: Answer | None = answer.get("fault")
@@ -100,10 +107,18 @@ class SideBySide:
     asked for before has ended, one of its tasks at least."""
 
     def __init__(self, waits: Mapping[str, Waits]) -> None:
-        self._waits = dict(waits)
+        self._waits: dict[str, Waits] = {}
         self._tasks: dict[str, list[Any]] = {}
+        self._answered: list[str] = []
         self.answers: dict[str, Any] = {}
-        self.go_on()
+        for name, wait in waits.items():
+            self.add(name, wait)
+
+    def add(self, name: str, wait: Waits) -> None:
+        """Wait for this too; of an earlier wait of that name nothing is known any more."""
+        self._waits[name] = wait
+        self.answers.pop(name, None)
+        self._advance(name)
 
     @property
     def tasks(self) -> list[Any]:
@@ -111,16 +126,21 @@ class SideBySide:
         return [task for tasks in self._tasks.values() for task in tasks]
 
     def go_on(self) -> list[str]:
-        """Let each see whether what it waits for is there; the names of those that were answered just now."""
-        answered = []
-        for name in [name for name in self._waits if name not in self.answers]:
-            try:
-                self._tasks[name] = next(self._waits[name])
-            except StopIteration as stop:
-                self.answers[name] = stop.value
-                self._tasks.pop(name, None)
-                answered.append(name)
+        """Let each see whether what it waits for is there; the names of those that were answered since the last time
+        it was asked."""
+        for name in list(self._waits):
+            self._advance(name)
+        answered, self._answered = self._answered, []
         return answered
+
+    def _advance(self, name: str) -> None:
+        try:
+            self._tasks[name] = next(self._waits[name])
+        except StopIteration as stop:
+            self.answers[name] = stop.value
+            self._answered.append(name)
+            del self._waits[name]
+            self._tasks.pop(name, None)
 
 
 def text_of(time: datetime) -> str:
@@ -132,6 +152,12 @@ def cancel(timer: Any) -> None:
     """Forget a timer; one left alone would keep the orchestration from ending."""
     if not timer.is_completed:
         timer.cancel()
+
+
+def forget_early(context: Any, event: str) -> None:
+    """Let an event that came while nobody waited for it end one wait. The library (1.7) keeps such an event and would
+    have it end every later wait for its name, which is a loop without end."""
+    context.deferred_tasks.pop(event, None)
 
 
 def _read(activity: str, result: object) -> Answer:

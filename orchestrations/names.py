@@ -5,8 +5,9 @@ from __future__ import annotations
 
 ROLLOUT = "rollout"
 REGION_ROLLOUT = "region_rollout"
+REGION_WATCH = "region_watch"
 SEAL_WINDOW = "seal_window"
-ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT, SEAL_WINDOW)
+ORCHESTRATORS = (ROLLOUT, REGION_ROLLOUT, REGION_WATCH, SEAL_WINDOW)
 
 OPEN_ROLLOUT = "run_open_rollout"
 PULL_VERSION = "run_pull_version"

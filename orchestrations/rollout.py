@@ -10,8 +10,8 @@ the middle of something, meet a closed rollout and end.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,8 @@ from orchestrations.asking import (
     ask_until,
     cancel,
     fault_of,
+    forget_early,
+    next_slice,
     text_of,
     wait_until,
 )
@@ -35,8 +37,9 @@ from orchestrations.names import (
     OPEN_ROLLOUT,
     READ_ORDERS,
     REGION_ROLLOUT,
+    REGION_WATCH,
 )
-from orchestrations.region_rollout import PROMOTED
+from orchestrations.region_looks import PROMOTED
 from rollouts.gates import gate_before
 from rollouts.outcome import judge_rollback
 from rollouts.phases import Event, Phase, next_phase
@@ -44,6 +47,7 @@ from rollouts.plan import OnFailure, read_plan
 
 SOURCE = "rollout"
 RESCUE_SEQ = 50_000
+WATCHED = ("generation", "first_generation", "since")
 CLOSING_TRIES = 2
 """The first may be lost with its instance, and all the time of a rollback with it."""
 
@@ -61,11 +65,13 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Opened:
-    """A region under the rollout: what it served before, and its newest generation that we know of."""
+    """A region under the rollout: what it served before, its newest generation that we know of, how many parts there
+    were of it, and the answer of the one that promoted it."""
 
     stable: Mapping[str, Any]
     generation: int
-    attempts: int = field(default=0)
+    attempts: int = 0
+    promoted: Answer | None = None
 
 
 def rollout(context: Any) -> Generator[Any, Any, Answer]:
@@ -91,12 +97,16 @@ class RolloutRun:
         self._pace = Pace(**order["pace"])
         self._deadline: datetime = context.current_utc_datetime + timedelta(seconds=self._plan.deadline_s)
         self._opened: dict[str, Opened] = {}
+        self._parts = SideBySide({})
         self._regions = [region for wave in self._plan.waves for region in wave]
         self._orders: Mapping[str, Any] = {}
+        self._asking: Sequence[str] = ()
+        self._is_halted = False
         self._results: Mapping[str, Answer] = {}
         self._stables: Mapping[str, Mapping[str, Any]] = {}
         self._nudge = context.wait_for_external_event(NUDGE)
         self._seq = RESCUE_SEQ if "rescue" in order else 0
+        self._told_at: datetime = context.current_utc_datetime
         self._wave = 0
         self._gate: str | None = None
         self.phase = Phase.PENDING
@@ -115,12 +125,14 @@ class RolloutRun:
         yield from self._tell(Event.STARTED, f"opens {len(self._regions)} regions")
         if "rescue" in self._order:
             raise Stopped(Event.FAILED, self._order["rescue"])
-        yield from self._open()
+        yield from self._open(self._regions)
         for wave, regions in enumerate(self._plan.waves, start=1):
             self._wave = wave
             yield from self._pass_gate(wave)
+            yield from self._hold()
             yield from self._tell(Event.ADVANCED, f"wave {wave} of {len(self._plan.waves)}: {', '.join(regions)}")
             yield from self._run_wave(regions)
+        yield from self._hold()
 
     def complete(self) -> Waiting:
         """Every region is promoted: let this be the desired state, and close the rollout everywhere."""
@@ -141,10 +153,16 @@ class RolloutRun:
         yield from self._finish(phase, None, self._served_before)
         yield from self._tell(event, f"{stopped.reason}; {message}", notice="finished")
 
-    def _open(self) -> Waiting:
-        answers = yield from self._wait_for({region: self._opening(region) for region in self._regions})
-        for region in self._regions:
-            self._opened[region] = Opened(answers[region]["stable"], answers[region]["generation"])
+    def _open(self, regions: Sequence[str]) -> Waiting:
+        """Have the releases stand under this rollout; what they served when it began is what they go back to."""
+        opening = SideBySide({region: self._opening(region) for region in regions})
+        while opening.tasks:
+            yield from self._wait_a_slice(opening.tasks)
+            for region in opening.go_on():
+                _check(region, opening.answers[region])
+        for region, answer in opening.answers.items():
+            opened = self._opened.setdefault(region, Opened(answer["stable"], 0))
+            opened.generation = answer["generation"]
         self._stables = {region: opened.stable for region, opened in self._opened.items()}
 
     def _opening(self, region: str) -> Waits:
@@ -159,7 +177,7 @@ class RolloutRun:
     def _pass_gate(self, wave: int) -> Waiting:
         """Wait until somebody else than the starter approves."""
         gate = gate_before(self._plan, wave)
-        if gate is None:
+        if gate is None or self._is_approved(gate):  # before it is waited at, only by promoting in full
             return
         self._gate = gate
         yield from self._tell(Event.GATE_REACHED, f"waits for approval of {gate}", notice="approval")
@@ -174,18 +192,30 @@ class RolloutRun:
         said = (self._orders.get(name, {}) for name in (f"approve-{gate}", "promoteFull"))
         return any(order.get("counts") for order in said)
 
-    def _run_wave(self, regions: Iterable[str]) -> Waiting:
-        left = set(regions)
-        while left:
+    def _hold(self) -> Waiting:
+        """Go no further while somebody has paused the rollout, or has to look at a region of it."""
+        if self._parts.tasks:  # a region that is watched may have begun to ask since the last look
+            yield from self._look()
+        while self._halt:
+            yield from self._wait_a_slice([])
+
+    def _run_wave(self, regions: Sequence[str]) -> Waiting:
+        for region in sorted(regions):
+            self._parts.add(region, self._part(region))
+        while any(self._opened[region].promoted is None for region in regions):
+            yield from self._wait_a_slice([])
+
+    def _settle(self) -> Waiting:
+        """See to the regions whose part has ended: who is promoted is watched from then on. Raises Stopped."""
+        for region in self._parts.go_on():
             try:
-                yield from self._wait_for({region: self._part(region) for region in sorted(left)}, left)
+                self._opened[region].promoted = _check(region, self._parts.answers[region])
             except Stopped as stopped:
-                if stopped.event is not Event.FAILED or self._plan.on_failure is not OnFailure.PAUSE or self._is_late:
+                if self._plan.on_failure is not OnFailure.PAUSE or self._is_late:
                     raise
                 yield from self._wait_for_person(stopped.reason)
-                answers = yield from self._wait_for({region: self._opening(region) for region in sorted(left)})
-                for region, answer in answers.items():
-                    self._opened[region].generation = answer["generation"]
+                yield from self._open([region])
+            self._parts.add(region, self._part(region))
 
     def _wait_for_person(self, reason: str) -> Waiting:
         """The plan says to pause on a failure: somebody resumes, or aborts."""
@@ -196,8 +226,9 @@ class RolloutRun:
         yield from self._tell(Event.RESUMED, "somebody resumed")
 
     def _part(self, region: str) -> Waits:
-        """A region's part; its result as it returns or as it noted it. A part that lost an activity with its instance
-        returns only when that has come back, on Azure five minutes later."""
+        """What is to be done in a region now, its rollout or the watch over what was promoted; the result as it
+        returns or as it was noted. A part that lost an activity with its instance returns only when that has come
+        back, on Azure five minutes later."""
         opened = self._opened[region]
         opened.attempts += 1
         attempt = opened.attempts
@@ -212,8 +243,12 @@ class RolloutRun:
             "policy_digest": self._order["policy_digest"],
             "deadline": text_of(self._deadline),
             "attempt": attempt,
+            "orders": self._orders,
         }
-        task = self._context.call_sub_orchestrator(REGION_ROLLOUT, order, f"{self._id(region)}-{attempt}")
+        name = REGION_ROLLOUT
+        if opened.promoted is not None:
+            name, order = REGION_WATCH, {**order, **{known: opened.promoted[known] for known in WATCHED}}
+        task = self._context.call_sub_orchestrator(name, order, f"{self._id(region)}-{attempt}")
         while not task.is_completed:
             noted = self._results.get(region)
             if noted is not None and noted["attempt"] == attempt:
@@ -221,33 +256,22 @@ class RolloutRun:
             yield [task]
         return task.result
 
-    def _wait_for(
-        self, waits: Mapping[str, Waits], done: set[str] | None = None
-    ) -> Generator[Any, Any, dict[str, Answer]]:
-        """What is waited for of every region; who is done is taken from `done`. Raises Stopped as soon as one failed,
-        somebody said so, or the deadline has passed."""
-        beside = SideBySide(waits)
-        while beside.tasks:
-            yield from self._wait_a_slice(beside.tasks)
-            stops = {region: _find_stop(region, beside.answers[region]) for region in beside.go_on()}
-            if done is not None:
-                done.difference_update(region for region, stop in stops.items() if stop is None)
-            for stop in filter(None, stops.values()):
-                raise stop
-        return beside.answers
-
     def _wait_a_slice(self, tasks: list[Any]) -> Waiting:
-        """Until a task is done, somebody nudges, or a slice of time is over; then look. Raises Stopped."""
-        won = yield from self._wait_beside([*tasks, self._nudge])
+        """Until a task or a region's part is done, somebody nudges, or a slice of time is over; then look, and settle
+        what has ended. Raises Stopped."""
+        awaited = [*tasks, *self._parts.tasks]
+        won = yield from self._wait_beside([*awaited, self._nudge])
         if won == self._nudge:
+            forget_early(self._context, NUDGE)
             self._nudge = self._context.wait_for_external_event(NUDGE)
-        if won == self._nudge or won not in tasks:
+        if won not in awaited:
             yield from self._look()
+        yield from self._settle()
 
     def _wait_beside(self, tasks: list[Any]) -> Generator[Any, Any, Any]:
         """Until a task is done or a slice of time is over; which it was."""
-        slice_ends = self._context.current_utc_datetime + timedelta(seconds=self._pace.slice_s)
-        timer = self._context.create_timer(slice_ends)
+        now: datetime = self._context.current_utc_datetime
+        timer = self._context.create_timer(now + next_slice(self._pace, now - self._told_at))
         won = yield self._context.task_any([*tasks, timer])
         cancel(timer)
         return won
@@ -258,12 +282,28 @@ class RolloutRun:
             self._context, READ_ORDERS, {"rollout_id": self._order["id"]}, self._pace.attempt_s
         )
         self._orders = answer.get("orders", self._orders)
+        self._asking = answer.get("asking", self._asking)
         self._results = answer.get("results", self._results)
         for name, verb in (("abort", "aborted"), ("reject", "rejected")):
             if name in self._orders:
                 raise Stopped(Event.STOPPED, verb)
         if self._is_late:
             raise Stopped(Event.FAILED, "the rollout's deadline has passed")
+        yield from self._show_halt()
+
+    def _show_halt(self) -> Waiting:
+        """Tell that people have it stand still, or no longer; at a gate it stands still anyway."""
+        if self._gate is None and bool(self._halt) != self._is_halted:
+            self._is_halted = not self._is_halted
+            event = Event.PAUSED if self._is_halted else Event.RESUMED
+            yield from self._tell(event, self._halt or "somebody resumed")
+
+    @property
+    def _halt(self) -> str:
+        """Why it goes no further for now; empty where it does."""
+        if "pause" in self._orders:
+            return "somebody paused"
+        return f"somebody has to look at {', '.join(self._asking)}" if self._asking else ""
 
     def _close(
         self, stables: Mapping[str, Any], reason: str, noting: Mapping[str, Any] | None = None
@@ -308,6 +348,7 @@ class RolloutRun:
     def _transition(self, event: Event, message: str, notice: str = "") -> dict[str, Any]:
         """Go to the next phase, and what is to be noted of it."""
         self.phase, self.message = next_phase(self.phase, event), message
+        self._told_at = self._context.current_utc_datetime
         self._seq += 1
         self._context.set_custom_status({"phase": self.phase.value, "wave": self._wave})
         return {
@@ -351,13 +392,13 @@ class RolloutRun:
         return is_late
 
 
-def _find_stop(region: str, result: Any) -> Stopped | None:
-    """Why a region did not come to its end, or None."""
+def _check(region: str, result: Any) -> Answer:
+    """Raises Stopped where what was to be done in a region did not come to its end."""
     if not isinstance(result, Mapping):
-        return Stopped(Event.FAILED, f"{region}: failed by a fault of ours; the log says which")
+        raise Stopped(Event.FAILED, f"{region}: failed by a fault of ours; the log says which")
     fault = fault_of(result)
     if fault is not None:
-        return Stopped(Event.FAILED, f"{region}: {fault['detail']}")
+        raise Stopped(Event.FAILED, f"{region}: {fault['detail']}")
     if result.get("outcome", PROMOTED) != PROMOTED:
-        return Stopped(Event.FAILED, f"{region}: {result['reason']}")
-    return None
+        raise Stopped(Event.FAILED, f"{region}: {result['reason']}")
+    return result

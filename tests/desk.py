@@ -124,7 +124,7 @@ class RecordingEngine:
         self._fail()
         self.started.append(order["id"])
 
-    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str, before: Mapping[str, Any]) -> None:
+    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str) -> None:
         self._fail()
 
     async def nudge(self, client: Any, rollout_id: str) -> None:

@@ -125,10 +125,10 @@ class HubEngine:
         if not self._hub.status(order["id"]):
             self._hub.start(ROLLOUT, order["id"], orchestration_input(order))
 
-    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str, before: Mapping[str, Any]) -> None:
+    async def rescue(self, client: Any, order: Mapping[str, Any], reason: str) -> None:
         instance = f"{order['id']}-rescue"
         if not self._hub.status(instance):
-            self._hub.start(ROLLOUT, instance, {**orchestration_input(order), "rescue": reason, "before": before})
+            self._hub.start(ROLLOUT, instance, {**orchestration_input(order), "rescue": reason})
 
     async def nudge(self, client: Any, rollout_id: str) -> None:
         if self.nudges:
