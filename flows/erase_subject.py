@@ -1,7 +1,8 @@
 """Erase a person, or one decision: what was recorded of them up to now can't be read again, by anybody.
 
     ordered    1. whoever is held, or shares a record with somebody who is, is not erased: deferred until the release
-               2. the index rows of their deal ids are looked up, while what names them can still be read
+               2. their records that are not sealed yet, and the index rows of their deal ids, are noted, while what
+                  names them can still be read
                3. the tombstone: the subject's key is destroyed, and whatever is sealed from now on, of the time
                   before, is sealed without `personal`
     erasing    4. the act is recorded, with a salted commitment to whom it was
@@ -106,9 +107,7 @@ class EraseSubject:
             return await self._at.log.find(erasure.erasure_id) or erasure
 
     async def _carry_on(self, erasure: Erasure, reason: str) -> Erasure:
-        if erasure.stage is Stage.DEFERRED:
-            erasure = await self._order_again(erasure)
-        if erasure.stage is Stage.ORDERED:
+        if erasure.stage in {Stage.ORDERED, Stage.DEFERRED}:
             erasure = await self._begin(erasure, reason)
         if erasure.stage is Stage.ERASING:
             erasure = await self._erase(erasure, reason)
@@ -116,54 +115,53 @@ class EraseSubject:
             erasure = await self._finish(erasure)
         return erasure
 
-    async def _order_again(self, erasure: Erasure) -> Erasure:
-        """One that was deferred is of the time at which it is carried out."""
-        if await self._at.holds.is_held(erasure.who):
-            return erasure
-        now_ms = int(self._at.clock.now().timestamp() * 1000)
-        return await self._at.log.save(replace(erasure, stage=Stage.ORDERED, at_ms=now_ms))
-
-    async def _begin(self, erasure: Erasure, reason: str) -> Erasure:
-        at = self._at
-        if (await at.subject_keys.erased_at(erasure.handle) or 0) >= erasure.at_ms:
-            return await at.log.save(replace(erasure, stage=Stage.ERASING))  # an earlier try came so far
+    async def _begin(self, standing: Erasure, reason: str) -> Erasure:
+        at, erasure = self._at, standing
+        if standing.stage is Stage.DEFERRED:  # it is of the time at which it is carried out
+            erasure = replace(standing, at_ms=int(at.clock.now().timestamp() * 1000))
+        elif (await at.subject_keys.erased_at(erasure.handle) or 0) >= erasure.at_ms:
+            return await at.log.save(standing, replace(erasure, stage=Stage.ERASING))  # an earlier try came so far
+        is_held = await at.holds.is_held(erasure.who)
+        if is_held and standing.stage is Stage.DEFERRED:
+            return standing
         found = await at.mentions.of(erasure.who)
         shared = await at.holds.shared(found, _is_meant(erasure))
-        if shared:
-            return await self._defer(erasure, len(shared), reason)
-        erasure = await self._note_links(erasure, found)
+        if is_held or shared:
+            return await self._defer(standing, len(shared), reason)
+        erasure = await self._note_links(replace(erasure, stage=Stage.ORDERED), found)
+        ordered = await at.log.save(standing, erasure)
         try:
-            await at.subject_keys.erase(erasure.handle, erasure.at_ms)
+            await at.subject_keys.erase(ordered.handle, ordered.at_ms)
         except SubjectHeld:
-            return await self._defer(erasure, len(found.records), reason)
-        return await at.log.save(replace(erasure, stage=Stage.ERASING))
+            return await self._defer(ordered, len(found.records), reason)
+        return await at.log.save(ordered, replace(ordered, stage=Stage.ERASING))
 
-    async def _defer(self, erasure: Erasure, shared: int, reason: str) -> Erasure:
-        deferred = replace(erasure, stage=Stage.DEFERRED, shared=shared)
-        if reason:
+    async def _defer(self, standing: Erasure, shared: int, reason: str) -> Erasure:
+        """Put it off. That is recorded once, by whoever ordered it."""
+        deferred = replace(standing, stage=Stage.DEFERRED, shared=shared)
+        if standing.stage is not Stage.DEFERRED and reason:
             await self._record(RecordType.SUBJECT_DEFERRED, deferred, reason)
-        return await self._at.log.save(deferred)
+        return await self._at.log.save(standing, deferred)
 
-    async def _erase(self, erasure: Erasure, reason: str) -> Erasure:
-        await self._record(RecordType.SUBJECT_ERASED, erasure, reason)
-        found = await self._sweep(erasure)
-        times_ms = [erasure.at_ms + CLOCK_SKEW_MS, *map(time_of, found.unsealed)]
+    async def _erase(self, standing: Erasure, reason: str) -> Erasure:
+        await self._record(RecordType.SUBJECT_ERASED, standing, reason)
+        found = await self._sweep(standing)
+        times_ms = [standing.at_ms + CLOCK_SKEW_MS, *map(time_of, found.unsealed)]
         until = max(window_of(time_ms, self._at.window_s) for time_ms in times_ms)
-        return await self._at.log.save(
-            replace(erasure, stage=Stage.PENDING, until=until.start_s if found.unsealed else 0)
-        )
+        pending = replace(standing, stage=Stage.PENDING, until=until.start_s if found.records else 0)
+        return await self._at.log.save(standing, pending)
 
-    async def _finish(self, erasure: Erasure) -> Erasure:
+    async def _finish(self, standing: Erasure) -> Erasure:
         """Close it, if everything that was unsealed then is sealed."""
         at = self._at
-        if erasure.stage is Stage.PENDING:
-            if not await self._is_sealed(erasure):
-                return erasure
-            found = await self._sweep(erasure)
-            mine = [(erasure.handle, record_id) for record_id in found.records if _is_meant(erasure)(record_id)]
-            await at.index.remove([*mine, *await at.log.links(erasure)])
-        completed_at = erasure.completed_at or format_time(at.clock.now())
-        return await at.log.complete(replace(erasure, stage=Stage.COMPLETE, completed_at=completed_at))
+        if standing.stage is Stage.PENDING:
+            if not await self._is_sealed(standing):
+                return standing
+            found = await self._sweep(standing)
+            mine = [(standing.handle, record_id) for record_id in found.records]
+            await at.index.remove([*mine, *await at.log.links(standing)])
+        completed_at = standing.completed_at or format_time(at.clock.now())
+        return await at.log.complete(standing, replace(standing, stage=Stage.COMPLETE, completed_at=completed_at))
 
     async def _is_sealed(self, erasure: Erasure) -> bool:
         if not erasure.until:
@@ -174,7 +172,8 @@ class EraseSubject:
 
     async def _sweep(self, erasure: Erasure) -> Mentions:
         """Forget what there is of the time up to the erasure, and whatever speaks of it; what was found."""
-        found = await self._at.mentions.of(erasure.who)
+        noted = {record_id for _, record_id in await self._at.log.links(erasure)}
+        found = await self._at.mentions.of(erasure.who, noted)
         is_meant = _is_meant(erasure)
         found.records = {record_id for record_id in found.records if is_meant(record_id)}
         about = {one for record_id in found.records for one in found.about.get(record_id, ())}
@@ -183,11 +182,13 @@ class EraseSubject:
         return found
 
     async def _note_links(self, erasure: Erasure, found: Mentions) -> Erasure:
-        """Keep which index rows of deal ids are to go, and count the records that there are. Of one that lies offline
-        nobody can tell the deal's id: its index row stays, and leads to what can't be read."""
+        """Keep which index rows are to go, and count the records that there are. Of one that lies offline nobody can
+        tell the deal's id: its index row stays, and leads to what can't be read."""
         key, is_meant = await self._at.keyring.index_key(), _is_meant(erasure)
-        links = {link for link in found.links if is_meant(link[1])}
-        records, archived = sum(map(is_meant, found.records & found.unsealed)), 0
+        unsealed = set(filter(is_meant, found.records & found.unsealed))
+        links = {(erasure.handle, record_id) for record_id in unsealed}
+        links |= {link for link in found.links if is_meant(link[1])}
+        records, archived = len(unsealed), 0
         for ids in _in_batches(sorted(filter(is_meant, found.records - found.unsealed))):
             read = await self._at.records.find_all(ids)
             records, archived = records + len(read.opened), archived + len(read.archived)
@@ -195,7 +196,7 @@ class EraseSubject:
                 if deal_id := opened.personal.get("deal_id"):
                     links.add((handle_of(key, DEAL, deal_id), record_id))
         await self._at.log.note_links(erasure, links)
-        return replace(erasure, records=records + archived, archived=archived)
+        return replace(erasure, records=max(erasure.records, records + archived), archived=archived)
 
     async def _record(self, kind: RecordType, erasure: Erasure, reason: str) -> None:
         """Record the act, once for each order of it and each time that it was put off."""

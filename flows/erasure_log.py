@@ -5,7 +5,8 @@ open/<handle>        ordered -> erasing -> pending -> (deleted)        done/<era
                        v  |   whenever a hold stands in its way, or no longer does
                      deferred
 holds/<hold id>      as long as the hold stands
-links-<erasure id>   index rows of deal ids that are to go: found before the keys that they were found with went
+links-<erasure id>   index rows that are to go, found while what they were found by could still be read: those of
+                     deal ids, and the person's own of records that are not sealed yet
 """
 
 from __future__ import annotations
@@ -80,28 +81,31 @@ class ErasureLog:
         self._rows = rows
 
     async def order(self, erasure: Erasure) -> Erasure:
-        """Open an erasure, or order anew the one that is open for the same person: it keeps its id."""
+        """Open an erasure, or order anew the one that is open for the same person: it keeps its id, and what it has
+        counted."""
         while True:
             row = await self._rows.read(OPEN, erasure.handle)
             try:
                 if row is None:
                     await self._rows.insert(OPEN, erasure.handle, _document(erasure))
                     return erasure
-                anew = replace(erasure, erasure_id=_erasure(row).erasure_id)
+                standing = _erasure(row)
+                anew = replace(erasure, erasure_id=standing.erasure_id, records=standing.records)
                 await self._rows.replace(OPEN, row, _document(anew))
             except Superseded:
                 continue
             return anew
 
-    async def save(self, erasure: Erasure) -> Erasure:
-        """Keep how far an open erasure has come, and answer it. One that was ordered anew meanwhile, or is over, is
-        left as it is: Superseded."""
-        await self._rows.replace(OPEN, await self._standing(erasure), _document(erasure))
+    async def save(self, before: Erasure, erasure: Erasure) -> Erasure:
+        """Keep how far an open erasure has come, and answer it. Raises Superseded where it is not as it was before:
+        another call carries it on, or has ordered it anew."""
+        if erasure != before:
+            await self._rows.replace(OPEN, await self._standing(before), _document(erasure))
         return erasure
 
-    async def complete(self, erasure: Erasure) -> Erasure:
-        """Close an erasure for good. Raises Superseded where it was ordered anew meanwhile: it goes on then."""
-        await self.save(erasure)
+    async def complete(self, before: Erasure, erasure: Erasure) -> Erasure:
+        """Close an erasure for good. Raises Superseded as above."""
+        await self.save(before, erasure)
         await self._put(DONE, erasure.erasure_id, _document(erasure))
         for row in await self._rows.list(_links(erasure)):
             await self._rows.delete(_links(erasure), row)
@@ -151,8 +155,8 @@ class ErasureLog:
 
     async def _standing(self, erasure: Erasure) -> Row:
         row = await self._rows.read(OPEN, erasure.handle)
-        if row is None or _erasure(row).order_id != erasure.order_id:
-            raise Superseded("the erasure was ordered anew")
+        if row is None or _erasure(row) != erasure:
+            raise Superseded("another call carries the erasure on")
         return row
 
     async def _put(self, partition: str, key: str, document: Mapping[str, object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -51,15 +51,14 @@ class FindMentions:
         """The subject by its id."""
         return Who(handle_of(await self._keyring.index_key(), SUBJECT, subject), decision_of(subject))
 
-    async def of(self, who: Who) -> Mentions:
-        """Everything that speaks of a subject."""
+    async def of(self, who: Who, known: Set[UUID] = frozenset()) -> Mentions:
+        """Everything that speaks of a subject; `known` are records of theirs that may not tell any more."""
         key = await self._keyring.index_key()
         found, speaking = Mentions(), []
-        if who.decision_id is not None:
-            found.records.add(who.decision_id)
+        found.records |= known if who.decision_id is None else {*known, who.decision_id}
         async for row in self._unsealed.rows():
             subjects, _ = handles_of(row, key)
-            if who.handle in subjects or row.record_id == who.decision_id:
+            if who.handle in subjects or row.record_id in found.records:
                 _note(found, row, subjects, key)
             elif row.decision_id and row.type != RecordType.AUDIT_READ:
                 speaking.append((row.decision_id, row.record_id))

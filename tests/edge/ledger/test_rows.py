@@ -73,3 +73,23 @@ async def test_document_that_cannot_be_kept_and_storage_that_is_gone_are_told(ro
     await proxy.stop()
     with pytest.raises(StorageFailed):
         await rows.read("p", "a")
+
+
+async def test_row_is_deleted_as_it_was_read_and_not_when_it_has_changed(rows: TablesRows) -> None:
+    await rows.insert("p", "a", {"number": 1})
+    stale = await read(rows, "a")
+    await rows.replace("p", stale, {"number": 2})
+    with pytest.raises(Superseded):
+        await rows.delete("p", stale)
+    standing = await read(rows, "a")
+    await rows.delete("p", standing)
+    await rows.delete("p", standing)
+    assert await rows.read("p", "a") is None
+
+
+async def test_delete_whose_answer_is_lost_is_a_delete(rows: TablesRows, proxy: Proxy) -> None:
+    await rows.insert("p", "a", {"number": 1})
+    standing = await read(rows, "a")
+    proxy.choose = first(1, Fault.RESET_BEFORE_ANSWER, matching=b"DELETE ")
+    await rows.delete("p", standing)
+    assert await rows.read("p", "a") is None

@@ -14,6 +14,7 @@ import pytest
 from audit.records import digest_of_event
 from flows.decide_deals import Asked, Decided, IdempotencyKey
 from flows.errors import (
+    Erased,
     ForeignDeal,
     IdempotencyMismatch,
     IdempotencyRunning,
@@ -27,6 +28,7 @@ from flows.errors import (
     StorageFailed,
     VersionWithdrawn,
 )
+from flows.open_records import without_personal
 from scoring.release import Release, Target
 from tests.fakes import RuleModel
 from tests.unit.flows.conftest import CALL, STABLE, Stage, deal
@@ -306,3 +308,10 @@ async def test_reservation_that_cannot_be_written_decides_nothing(stage: Stage) 
     with pytest.raises(LedgerUnavailable):
         await stage.one(deal(), idempotency=KEY)
     assert scored(stage) == []
+
+
+async def test_replay_of_a_decision_that_was_erased_says_so(stage: Stage) -> None:
+    await stage.one(deal(), idempotency=KEY)
+    ((record_id, record),) = stage.ledger.records.items()
+    stage.ledger.records[record_id] = replace(record, event=without_personal(record.event))
+    assert isinstance(await stage.one(deal(), idempotency=KEY), Erased)
