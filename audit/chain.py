@@ -62,27 +62,10 @@ class ChainEntry:
         return canonical_json({"format": FORMAT, **msgspec.to_builtins(self)})
 
 
-class _Form(msgspec.Struct, forbid_unknown_fields=True):
-    format: str
-    region: str
-    sequence: int
-    manifest: ManifestRef
-    window: str
-    kind: str
-    correction: int
-    size: int
-    root: str
-    frontier: list[str]
-    checkpoint: str
-    committed_at: str
-
-
 def read_entry(content: bytes) -> ChainEntry:
     """The entry of a file's bytes, which are exactly those that it would be written as. Raises InvalidEntry."""
     try:
-        form = msgspec.json.decode(content, type=_Form)
-        fields = {name: getattr(form, name) for name in ChainEntry.__slots__}
-        entry = ChainEntry(**fields)
+        entry = msgspec.json.decode(content, type=ChainEntry)
         is_exact = entry.to_bytes() == content
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidEntry(f"it is no entry of a chain: {error}") from None
