@@ -1,133 +1,93 @@
-"""Purging over real storage: what lies in the lake goes from the ledger, though answers are lost, and nothing else."""
+"""Purging over real storage: what lies in the lake goes from the ledger, though answers are lost and the process is
+killed, and can be read all the same; nothing else goes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
-from adapters.azure_storage import AzureStorage, connect_by_string
-from adapters.blobs_lake import BlobsLake
-from adapters.tables_index import TablesIndex
-from adapters.tables_lanes import TablesLanes
-from adapters.tables_ledger import TablesLedger
-from adapters.tables_record_keys import TablesRecordKeys
-from adapters.tables_reservations import TablesReservations
-from adapters.tables_rows import TablesRows
-from flows.compose_trail import TrailPorts, TrailSettings, build_trail
-from flows.seal_window import SealSettings
-from flows.trail_room import TrailRoom, due_data
-from tests.edge.ledger.making import make_record
+from adapters.azure_storage import AzureStorage
+from audit.windows import Window, window_of
 from tests.edge.ledger.proxy import Fault, Proxy, first
-from tests.edge.trail.conftest import LIMITS
-from tests.edge.trail.making import WINDOW, WINDOW_S, write_one
-from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryModels
-from tests.fakes_trail import MemoryVault
-from tests.unit.flows.trail import REGION, Instance, NoRegions
+from tests.edge.trail.world import HOUR, Killed, World, lines_of
+from tests.fakes import FakeClock
 
-RETENTION_S = 3_600.0
-
-
-@dataclass
-class Region:
-    """A region's trail over the account, and its clock."""
-
-    room: TrailRoom
-    lanes: TablesLanes
-    clock: FakeClock
-
-    async def seal(self) -> None:
-        while due := await self.room.seal.due():
-            for one in due:
-                order = due_data(one)
-                fenced = await self.room.fence(order)
-                lanes = [
-                    await self.room.seal_lane({**order, "lane": lane["lane"], "types": sorted(lane["types"])})
-                    for lane in fenced["lanes"]
-                ]
-                await self.room.finish({**order, "lanes": fenced["lanes"], "sealed": lanes})
-
-    async def left(self) -> int:
-        """Rows of the registry that are there."""
-        return len(await self.lanes.registered(WINDOW, WINDOW))
+RETENTION_HOURS = 90 * 24
+WINDOW = window_of(int(FakeClock().time.timestamp() * 1000), HOUR)
+PEOPLE = [frozenset({"anna"}), frozenset({"ben"}), frozenset({"anna", "cleo"})]
 
 
 @pytest.fixture
-async def direct(connection_string: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(connection_string)
-    yield connected
-    await connected.close()
+async def world(storage: AzureStorage) -> AsyncIterator[World]:
+    """A sealed window of two lanes, past retention; one of its people was erased."""
+    opened = World(storage)
+    for writer in (0, 1):
+        for subjects in PEOPLE:
+            await opened.score(writer, subjects)
+    await opened.label(next(iter(opened.written)))
+    await opened.advance(2)
+    await opened.seal()
+    await opened.erase("cleo")
+    await opened.advance(RETENTION_HOURS)
+    yield opened
+    await opened.close()
 
 
-@pytest.fixture
-def region(storage: AzureStorage, direct: AzureStorage) -> Region:
-    clock, lanes = FakeClock(), TablesLanes(storage, WINDOW_S, LIMITS)
-    room = build_trail(
-        REGION,
-        TrailPorts(
-            lake=BlobsLake(direct.blobs),
-            lanes=lanes,
-            record_keys=TablesRecordKeys(direct, WINDOW_S),
-            index=TablesIndex(direct),
-            vault=MemoryVault(),
-            keyring_rows=TablesRows(direct, "keyring"),
-            subject_rows=TablesRows(direct, "subjects"),
-            witness_rows=TablesRows(direct, "witness"),
-            note_rows=TablesRows(direct, "trail"),
-            old_reservations=TablesReservations(direct),
-            sealing=Instance(),
-        ),
-        TrailSettings("vouch/westeurope", SealSettings(WINDOW_S, 10, 4, 86_400, 5), {}, RETENTION_S, RETENTION_S),
-        checkpoint_keys={},
-        models=MemoryModels([]),
-        kept=MemoryBundles(),
-        clock=clock,
-        entropy=CountingEntropy(),
-        call_region=NoRegions(),
-    )
-    return Region(room, lanes, clock)
+async def left(world: World, window: Window = WINDOW) -> int:
+    """Lanes of a window that the ledger still has."""
+    return len(await world.service.trail.seal._lanes.registered(window, window))
 
 
-async def fill(ledger: TablesLedger, region: Region, count: int = 150) -> None:
-    """A sealed window of one lane, past retention."""
-    for _ in range(count // 50):
-        minted = [await ledger.mint() for _ in range(50)]
-        for record_id in minted:
-            await ledger.append(make_record(record_id, "D-1"))
-    region.clock.advance(2 * WINDOW_S)
-    await region.seal()
-    region.clock.advance(RETENTION_S)
+async def check_purged(world: World) -> None:
+    """The ledger has nothing of the window, the lake everything, and it can be read unless it was erased."""
+    assert await left(world) == 0
+    lines = lines_of(await world.files())
+    for record_id, record in world.written.items():
+        assert lines[record_id] == record.digest
+        state, personal = await world.open(record_id)
+        assert (state == "erased") == record.is_erased
+        assert personal.get("deal_id", "") == ("" if record.is_erased else record.deal_id)
 
 
-async def test_window_that_lies_in_the_lake_is_purged(region: Region, ledger: TablesLedger) -> None:
-    await fill(ledger, region)
-    note = await region.room.purge()
-    assert (note["windows"], note["kept"], note["faults"]) == (1, {}, [])
-    assert await region.left() == 0
-    assert (await region.room.purge())["windows"] == 0
+async def test_window_that_lies_in_the_lake_is_purged_and_can_be_read(world: World) -> None:
+    assert await left(world) > 0
+    note = await world.service.trail.purge()
+    assert (note["windows"], note["kept"], note["faults"], note["is_done"]) == (1, {}, [], True)
+    await check_purged(world)
+    assert (await world.service.trail.purge())["windows"] == 0
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_ANSWER, Fault.FAILED_AFTER, Fault.BUSY])
-@pytest.mark.parametrize("number", [1, 2])
-async def test_purge_whose_answers_are_lost_is_done_all_the_same(
-    region: Region, ledger: TablesLedger, proxy: Proxy, fault: Fault, number: int
-) -> None:
-    await fill(ledger, region)
-    proxy.choose = first(number, fault, matching=b"$batch")
-    assert (await region.room.purge())["windows"] == 1
+async def test_purge_whose_answers_are_lost_is_done_all_the_same(world: World, proxy: Proxy, fault: Fault) -> None:
+    proxy.choose = first(1, fault, matching=b"$batch")
+    assert (await world.service.trail.purge())["windows"] == 1
     assert fault in proxy.struck
-    assert await region.left() == 0
+    await check_purged(world)
 
 
-async def test_window_with_a_row_that_came_from_nowhere_is_kept(
-    region: Region, ledger: TablesLedger, storage: AzureStorage
-) -> None:
-    await fill(ledger, region, 50)
-    other = FakeClock()
-    stranger = TablesLedger(storage, other, WINDOW_S)
-    await write_one(stranger)
-    await stranger.close()
-    note = await region.room.purge()
+@pytest.mark.parametrize("late", [False, True])
+async def test_purge_that_is_killed_at_any_request_is_finished_by_the_next(world: World, late: bool) -> None:
+    at = 0
+    while await left(world):
+        at += 2
+        world.fuse.light(at, late=late)
+        try:
+            await world.service.trail.purge()
+        except Killed:
+            world.restart()
+    world.restart()
+    assert at > 20
+    await check_purged(world)
+
+
+async def test_window_with_a_lane_that_came_from_nowhere_is_kept(world: World) -> None:
+    await world.advance(-RETENTION_HOURS - 2)
+    late = World(world.storage, vault=world.vault, clock=world.clock)
+    await late.score(0, PEOPLE[0])
+    await late.close()
+    await world.advance(RETENTION_HOURS + 2)
+    before = await left(world)
+    note = await world.service.trail.purge()
     assert note["kept"][WINDOW.name]["reason"] == "late"
-    assert await region.left() == 2
+    assert await left(world) == before
