@@ -91,11 +91,11 @@ def build_service(
     of the `lake` are active; `control` is what the control region needs besides."""
     region = residency.region.name
     idempotency = Idempotency(reservations, ledger, clock, secret, lease_s)
-    releases = CurrentReleases(store, clock, initial_releases, models, policies)
     write = WriteRecord(region, ledger, idempotency, clock, entropy)
-    read_release = ReadRelease(store, releases)
     active = ActiveSnapshots(reference_rows)
     references = CurrentReferences(active, lake, models, clock)
+    releases = CurrentReleases(store, clock, initial_releases, models, policies, references)
+    read_release = ReadRelease(store, releases)
     terms = FindTerms(models, policies, releases, references)
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)

@@ -4,18 +4,19 @@ A release older than `MAX_AGE_S` is read again before it is used, waiting `READ_
 last known one serves and says that it is stale. Where storage says that there is no row yet, the region's initial
 release is written insert-only, so that a new region comes up by itself.
 
-A release is obeyed only once what it names is in memory, so that no deal ever waits for a version: until then the
-last known one serves. A candidate that can't be loaded is none; a stable version that can't be leaves things as they
-were. What no release names any more is dropped.
+A release is obeyed only once what it names is in memory, and the tables that it looks into have been tried, so that
+no deal ever waits for a version: until then the last known one serves. A candidate that can't be loaded is none; a
+stable version that can't be leaves things as they were. What no release names any more is dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from flows.current_references import CurrentReferences
 from flows.errors import NotFound, NotReady, StorageFailed, Superseded
 from flows.ports import Clock, Models, Policies, ReleaseStore
 from scoring.bundle import InvalidBundle
@@ -44,15 +45,23 @@ class _Known:
 
 
 class CurrentReleases:
-    """`initial` holds, by model, the release of a region that has never had one."""
+    """`initial` holds, by model, the release of a region that has never had one; `references` are what versions look
+    into, None where none does."""
 
     def __init__(
-        self, store: ReleaseStore, clock: Clock, initial: Mapping[str, Release], models: Models, policies: Policies
+        self,
+        store: ReleaseStore,
+        clock: Clock,
+        initial: Mapping[str, Release],
+        models: Models,
+        policies: Policies,
+        references: CurrentReferences | None = None,
     ) -> None:
         self._store = store
         self._models = models
         self._policies = policies
         self._clock = clock
+        self._references = references
         self._initial = initial
         self._known: dict[str, _Known] = {}
         self._reads: dict[str, asyncio.Task[None]] = {}
@@ -65,6 +74,12 @@ class CurrentReleases:
     def all_known(self) -> list[Release]:
         """Every release in memory, however old."""
         return [known.release for known in self._known.values() if known.release]
+
+    def find_faults(self) -> Iterator[str]:
+        """What keeps releases in memory from being the newest."""
+        for release in self.all_known():
+            if self.is_stale(release.model):
+                yield f"the release of {release.model} can't be read anew; the last known one serves"
 
     def is_stale(self, model: str) -> bool:
         known = self._known.get(model)
@@ -141,6 +156,8 @@ class CurrentReleases:
         try:
             version = await self._models.load(model, target.version)
             policy = await self._policies.load(target.policy)
+            if version is not None and self._references is not None and self.known(model) is not None:
+                await self._references.tables_for(version.datasets)  # the first release of an instance can't wait
         except (StorageFailed, InvalidBundle, InvalidPolicy):
             logger.exception("%s %s with %s could not be loaded.", model, target.version, target.policy)
             return False

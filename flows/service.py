@@ -85,7 +85,7 @@ class Service:
         empty: nothing."""
         served = dict.fromkeys(model for release in self.releases.all_known() for model in self._serving(release))
         faults = [fault for model in served for fault in self.references.find_faults(model)]
-        return [*faults, *self.trail.health.faults()]
+        return [*self.releases.find_faults(), *faults, *self.trail.health.faults()]
 
     def _serving(self, release: Release) -> Iterator[Model]:
         """The versions that judge deals now: stable, and the candidate where there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -13,12 +13,15 @@ import pytest
 from flows import current_references
 from flows.active_snapshots import ActiveSnapshot, ActiveSnapshots
 from flows.current_references import DAMAGED_PAUSE_S, CurrentReferences
+from flows.current_releases import MAX_AGE_S
+from flows.decide_deals import Decided
 from flows.errors import StorageFailed
 from flows.load_snapshot import snapshot_folder
 from scoring.model import Model
+from scoring.release import Target
 from tests.fakes import FakeClock, LookupModel, MemoryLake, MemoryModels, MemoryRows, RuleModel
 from tests.snapshots import DATASET, ROWS, digest_of, put, snapshot_of
-from tests.unit.flows.conftest import CALL, Stage
+from tests.unit.flows.conftest import CALL, STABLE, Stage
 
 PART = snapshot_folder(DATASET, "s2") + "part-00000.jsonl.gz"
 
@@ -220,6 +223,23 @@ async def test_lake_that_is_slow_holds_the_first_deals_up_for_a_moment_only(monk
     assert (shelf.references.serving(DATASET), shelf.faults()) == ("s1", [])
 
 
+async def test_first_deal_of_a_fresh_instance_whose_lake_is_slow_is_decided_without_what_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(current_references, "FIRST_WAIT_S", 0.3)
+    lake = SlowLake()
+    stage = Stage(lake=lake)
+    await Stage(lake=MemoryLake(lake.files), reference_rows=stage.reference_rows).activate(
+        CALL, DATASET, "s1", put(lake, snapshot_of())
+    )
+    stage.models.hold(LookupModel("1.2.0"))
+    stage.store.rows["deal-fraud"] = replace(STABLE, stable=Target("1.2.0", "standard/1"))
+    answer = await stage.one({"deal_id": "D-1", "features": {"amount": 100, "age": 40, "agent": 7}})
+    assert isinstance(answer, Decided), answer
+    assert answer.decision["references"] == [{"dataset": DATASET, "snapshot": None, "digest": None}]
+    lake.let_go.set()
+
+
 async def test_snapshot_activated_while_an_older_one_is_loaded_is_the_one_that_stays() -> None:
     lake = SlowLake()
     shelf = Shelf(lake)
@@ -234,6 +254,17 @@ async def test_snapshot_activated_while_an_older_one_is_loaded_is_the_one_that_s
     lake.let_go.set()
     await refreshing
     assert shelf.references.serving(DATASET) == "s2"
+
+
+async def test_release_of_a_version_that_looks_up_is_obeyed_once_its_tables_have_been_tried(stage: Stage) -> None:
+    digest = put(stage.lake, snapshot_of())
+    await stage.activate(CALL, DATASET, "s1", digest)
+    await stage.releases.current("deal-fraud")
+    stage.models.kept.append(LookupModel("1.2.0"))
+    stage.store.rows["deal-fraud"] = replace(STABLE, generation=2, stable=Target("1.2.0", "standard/1"))
+    stage.clock.advance(MAX_AGE_S + 0.1)
+    assert (await stage.releases.current("deal-fraud")).release.generation == 2
+    assert stage.references.serving(DATASET) == "s1"
 
 
 async def test_fault_of_ours_does_not_end_the_refresh_in_silence(

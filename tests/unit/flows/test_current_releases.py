@@ -36,6 +36,17 @@ async def test_many_callers_share_one_read(stage: Stage) -> None:
     assert stage.store.reads == 1
 
 
+async def test_release_that_cannot_be_read_anew_is_told_to_health(stage: Stage) -> None:
+    await stage.releases.current("deal-fraud")
+    assert list(stage.releases.find_faults()) == []
+    stage.store.failure = StorageFailed("down")
+    stage.clock.advance(MAX_AGE_S + 0.1)
+    await stage.releases.current("deal-fraud")
+    assert list(stage.releases.find_faults()) == [
+        "the release of deal-fraud can't be read anew; the last known one serves"
+    ]
+
+
 class SlowReleases(MemoryReleases):
     """A store whose reads wait until they are let go."""
 
