@@ -18,6 +18,7 @@ import pytest
 from adapters.azure_storage import AzureStorage
 from adapters.blobs_documents import BlobsDocuments
 from adapters.env_settings import Settings, read_settings
+from adapters.file_vault import create_vault
 from adapters.jwt_keys import DOCUMENT
 from local.issuer import Issuer, jwks_url, open_issuer, serve_issuer
 from local.plan import make_plan
@@ -72,7 +73,8 @@ def serving(issuer: Issuer) -> Iterator[ThreadingHTTPServer]:
 
 @pytest.fixture
 async def compose(issuer: Issuer, connection_string: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    """Composes a worker from the environment that the local system would give it."""
+    """Composes a worker from the environment and the vault that the local system would give it."""
+    create_vault(issuer.plan.vault_folder("westeurope"))
     environment = {
         "VOUCH_REGION": "westeurope",
         "VOUCH_STORAGE_CONNECTION": connection_string,
