@@ -57,7 +57,7 @@ class SubjectKeys:
         row = await self._rows.read(handle, handle)
         if row is None or not _subject(row).wrapped:
             made = await self._wrap_new(handle)
-            subject = await self._change(handle, lambda standing: _with_key(standing, made, recorded_ms))
+            subject = await self._change_from(row, handle, lambda standing: _with_key(standing, made, recorded_ms))
         else:
             subject = _subject(row)
         return None if subject.covers(recorded_ms) else await self._unwrap(handle, subject)
@@ -98,8 +98,11 @@ class SubjectKeys:
 
     async def _change(self, handle: str, change: Callable[[Subject], Subject]) -> Subject:
         """The subject as it stands once `change` has been made to its newest row."""
+        return await self._change_from(await self._rows.read(handle, handle), handle, change)
+
+    async def _change_from(self, row: Row | None, handle: str, change: Callable[[Subject], Subject]) -> Subject:
+        """The same from the row as it was read; where it isn't the newest any more, from that."""
         for _ in range(MAX_TRIES):
-            row = await self._rows.read(handle, handle)
             standing = Subject() if row is None else _subject(row)
             changed = change(standing)
             if changed == standing:
@@ -107,8 +110,9 @@ class SubjectKeys:
             try:
                 await self._write(handle, row, changed)
             except Superseded:
-                continue
-            return changed
+                row = await self._rows.read(handle, handle)
+            else:
+                return changed
         raise StorageFailed("a subject's row was changed by others again and again; try later")
 
     async def _write(self, handle: str, row: Row | None, subject: Subject) -> None:

@@ -54,6 +54,27 @@ async def test_subject_has_one_key_for_all_records(subjects: SubjectKeys) -> Non
     assert await subjects.erased_at(ANNA) is None
 
 
+@dataclass
+class AskedRows(MemoryRows):
+    """Tells what it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        self.asked.append("read")
+        return await super().read(partition, key)
+
+    async def insert(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        self.asked.append("insert")
+        await super().insert(partition, key, document)
+
+
+async def test_key_of_somebody_new_takes_one_read_and_one_insert() -> None:
+    rows = AskedRows()
+    await key_of(subject_keys(rows), ANNA, EARLY)
+    assert rows.asked == ["read", "insert"]
+
+
 async def test_erased_subject_has_no_key_for_what_was_before(subjects: SubjectKeys, rows: MemoryRows) -> None:
     key = await key_of(subjects, ANNA, EARLY)
     wrapped = rows.rows[ANNA, ANNA].document["wrapped"]
