@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import in_process, ledger, over_http, rollouts, start, verify, waiting_orchestrations
+from benchmarks import in_process, ledger, over_http, replay, rollouts, sealing, start, verify, waiting_orchestrations
 from benchmarks.claims_1996 import ROOT
 from benchmarks.figures import Section
 from benchmarks.load import LoadFailed, require_wrk
@@ -36,7 +36,9 @@ PARTS: Mapping[str, Measure] = {
     "start": start.measure,
     "rollouts": rollouts.measure,
     "waiting": waiting_orchestrations.measure,
+    "sealing": sealing.measure,
     "verify": verify.measure,
+    "replay": replay.measure,
 }
 
 

@@ -11,7 +11,7 @@ from audit.ids import mint_id
 from audit.lanes import pack_record, unpack_event
 from audit.records import Record
 from flows.errors import AlreadyReserved, Superseded
-from flows.ports import Reservation
+from flows.ports import Reservation, Row
 from scoring.release import Release
 
 LANE = 0x0001
@@ -76,3 +76,34 @@ class MemoryReleases:
         if self._rows[release.model].generation != expected_generation:
             raise Superseded
         self._rows[release.model] = release
+
+
+class MemoryRows:
+    """Documents as rows of a dictionary."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._writes = 0
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        return self._rows.get((partition, key))
+
+    async def list(self, partition: str) -> list[Row]:
+        return [row for (standing, _), row in sorted(self._rows.items()) if standing == partition]
+
+    async def insert(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        if (partition, key) in self._rows:
+            raise Superseded
+        self._put(partition, key, document)
+
+    async def replace(self, partition: str, row: Row, document: Mapping[str, object]) -> None:
+        if self._rows[partition, row.key].etag != row.etag:
+            raise Superseded
+        self._put(partition, row.key, document)
+
+    async def delete(self, partition: str, row: Row) -> None:
+        self._rows.pop((partition, row.key), None)
+
+    def _put(self, partition: str, key: str, document: Mapping[str, object]) -> None:
+        self._writes += 1
+        self._rows[partition, key] = Row(key, document, str(self._writes))

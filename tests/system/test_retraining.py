@@ -98,7 +98,7 @@ def _make_dataset(system: RunningSystem, out: Path) -> Path:
     _wait_until_sealed(system, labelled.recorded_by)
     auditor = str(system.plan.token_file("auditor"))
     words = ["dataset", system.plan.control.base_url, "--labelled", "--out", str(out), "--token-file", auditor]
-    assert vouch([*words, "--to", labelled.recorded_by, "--labels-to", labelled.recorded_by]) == 0
+    assert vouch(words) == 0
     rows = {row["decision_id"]: row for row in read_rows(out)}
     assert labelled.erased not in rows
     known = {decision: fraud for decision, fraud in labelled.frauds.items() if decision != labelled.erased}
