@@ -527,6 +527,12 @@ def a_tree_is_signed_that_is_not_of_the_manifests(case: Case) -> None:
     case.region.commit(read_manifest(case.files[manifest_name(REGION, FOURTH)]))
 
 
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 4)))
+def a_manifest_of_another_window_is_committed(case: Case) -> None:
+    case.region.last = read_entry(case.files[chain_name(REGION, 3)])
+    case.region.commit(read_manifest(case.files[manifest_name(REGION, FOURTH)]), case.files[EMPTY])
+
+
 @finds((Kind.FALSE_ENTRY, chain_name(REGION, 2)))
 def an_entry_says_another_digest_of_its_manifest(case: Case) -> None:
     case.edit(2, lambda entry: entry["manifest"].update(sha256="00" * 32))

@@ -7,81 +7,21 @@ signed gives the tree to go on from, and one fault is one finding. What is kept 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated
-
-import msgspec
 
 from audit.chain import ChainEntry, InvalidEntry, committed_line, read_entry
-from audit.layout import CHAIN, MANIFESTS, chain_name, folder_of, manifest_name, read_name
-from audit.merkle import Tree, leaf_hash
+from audit.layout import CHAIN, MANIFESTS, chain_name, folder_of, read_name
+from audit.merkle import Tree
 from audit.notes import DASH, Checkpoint, InvalidNote, VerifierKey, open_note
+from audit.verifying.chained import Chained
+from audit.verifying.entries import Leaf, ManifestForm, fault_of, grow, manifest_of, read_leaf, tree_of
 from audit.verifying.files import Files, in_order, read_whole
 from audit.verifying.findings import Exchange, Finding, Kind, Progress, Step, shorten
 from audit.verifying.witness import Witnessed
-from audit.windows import DAY_S, Window, parse_window
+from audit.windows import Window, parse_window
 
 MAX_ENTRY_BYTES = 2**18
 MAX_MANIFEST_BYTES = 2**26
-
-
-class _WindowForm(msgspec.Struct):
-    name: str
-    seconds: Annotated[int, msgspec.Meta(ge=1, le=DAY_S)]
-
-
-class _ManifestForm(msgspec.Struct):
-    """As much of a manifest as the chain speaks of."""
-
-    kind: str
-    correction: int
-    window: _WindowForm
-
-
-_read_manifest = msgspec.json.Decoder(_ManifestForm).decode
-
-
-@dataclass(slots=True)
-class Chained:
-    """What the chain of a region says: which windows it has reached, from `first_s` to `end_s`.
-
-    `named`: the SHA-256 of every manifest that is what its entry names; `spoiled`: windows with a manifest that isn't,
-    `gaps`: times whose windows are lost, so that nothing can be said of the files of either; `holes`: how many
-    entries are lost."""
-
-    entries: int = 0
-    windows: int = 0
-    corrections: int = 0
-    first_s: int | None = None
-    end_s: int | None = None
-    named: set[bytes] = field(default_factory=set)
-    spoiled: set[str] = field(default_factory=set)
-    gaps: list[tuple[int, int]] = field(default_factory=list)
-    holes: int = 0
-    checkpoint: Checkpoint | None = None
-    committed_at: str = ""
-
-    def covers(self, unix_s: int) -> bool:
-        """Whether the chain has reached the window of a time."""
-        return self.first_s is not None and self.end_s is not None and self.first_s <= unix_s < self.end_s
-
-    def is_spoiled(self, window: Window) -> bool:
-        return window.name in self.spoiled or any(low <= window.start_s < high for low, high in self.gaps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """A manifest as it lies there, and what it says (None: nothing that can be read)."""
-
-    name: str
-    size: int
-    digest: bytes
-    hash: bytes
-    form: _ManifestForm | None
-
-    def is_named_by(self, entry: ChainEntry) -> bool:
-        return (self.digest.hex(), self.size) == (entry.manifest.sha256, entry.manifest.bytes)
 
 
 class ChainCheck:
@@ -152,10 +92,10 @@ class ChainCheck:
 
     def _check_entry(self, name: str, entry: ChainEntry) -> Iterator[Step]:
         """Check an entry; its first fault is told."""
-        signed, own = self._open(name, entry), _tree_of(entry)
+        signed, own = self._open(name, entry), tree_of(entry)
         leaf = self._find_manifest(entry, None if isinstance(signed, Finding) else own)
-        grown = _grow(self._tree, leaf)
-        fault = _fault_of(entry, own, grown, leaf)
+        grown = grow(self._tree, leaf)
+        fault = fault_of(entry, own, grown, leaf)
         if isinstance(signed, Finding):
             yield signed
         elif fault:
@@ -187,17 +127,17 @@ class ChainCheck:
             fault = "its checkpoint is of another time, or has more than one signature"
         return self._finding(Kind.FORGED_CHECKPOINT, name, fault) if fault else checkpoint
 
-    def _find_manifest(self, entry: ChainEntry, signed_tree: Tree | None) -> _Leaf | None:
+    def _find_manifest(self, entry: ChainEntry, signed_tree: Tree | None) -> Leaf | None:
         """The manifest of an entry: the one that the signed tree holds, or that the entry gives the SHA-256 of."""
-        for name in dict.fromkeys((entry.manifest.name, _name_of(entry))):
+        for name in dict.fromkeys((entry.manifest.name, manifest_of(entry))):
             place = read_name(name)
             if place is None or (place.kind, place.region) != (MANIFESTS, self._region):
                 continue
             content = read_whole(self._files, name, MAX_MANIFEST_BYTES)
             if content is None:
                 continue
-            leaf = _Leaf(name, len(content), sha256(content).digest(), leaf_hash(content), _read_form(content))
-            grown = _grow(self._tree, leaf)
+            leaf = read_leaf(name, content)
+            grown = grow(self._tree, leaf)
             is_held = grown is not None and signed_tree is not None and grown.frontier == signed_tree.frontier
             if is_held or leaf.is_named_by(entry):
                 return leaf
@@ -219,7 +159,7 @@ class ChainCheck:
         yield Exchange(told, entry.manifest.sha256, sha256(content).hexdigest())
 
     def _check_window(
-        self, name: str, entry: ChainEntry, form: _ManifestForm | None, *, is_told: bool
+        self, name: str, entry: ChainEntry, form: ManifestForm | None, *, is_told: bool
     ) -> Iterator[Step]:
         """Where the entry's window stands among the others, as its manifest says, or else the entry."""
         window, correction = (form.window.name, form.correction) if form else (entry.window, entry.correction)
@@ -265,60 +205,3 @@ class ChainCheck:
 
     def _finding(self, kind: Kind, where: str, detail: str) -> Finding:
         return Finding(kind, where, detail, self._region)
-
-
-def _fault_of(entry: ChainEntry, own: Tree | None, grown: Tree | None, leaf: _Leaf | None) -> str:
-    """What contradicts what in an entry. `own` is the tree that it says, `grown` the one that it has to be, `leaf`
-    its manifest."""
-    if own is None:
-        return "its size, root and frontier don't fit together"
-    if grown is not None and grown.frontier != own.frontier:
-        return f"its root is not that of the manifests up to it, which is {grown.root.hex()}"
-    kind = "correction" if entry.correction else "window"
-    if (entry.manifest.name, entry.kind) != (_name_of(entry), kind):
-        return f"its window, kind and correction don't fit the manifest that it names, {shorten(entry.manifest.name)}"
-    return _fault_against(entry, leaf) if leaf else ""
-
-
-def _fault_against(entry: ChainEntry, leaf: _Leaf) -> str:
-    """What an entry says of its manifest that isn't so."""
-    if not leaf.is_named_by(entry):
-        return "it says another SHA-256 or size of its manifest than the one has that its tree holds"
-    form = leaf.form
-    if form and (form.window.name, form.kind, form.correction) != (entry.window, entry.kind, entry.correction):
-        return f"its manifest is the {shorten(form.kind)} {form.correction} of {shorten(form.window.name)}"
-    return ""
-
-
-def _tree_of(entry: ChainEntry) -> Tree | None:
-    """The tree that the entry says, where its size, root and frontier agree."""
-    try:
-        tree = entry.tree
-    except InvalidEntry:
-        return None
-    return tree if (tree.size, tree.root.hex()) == (entry.sequence + 1, entry.root) else None
-
-
-def _grow(tree: Tree | None, leaf: _Leaf | None) -> Tree | None:
-    if tree is None or leaf is None:
-        return None
-    grown = Tree(tree.size, tree.frontier)
-    grown.append(leaf.hash)
-    return grown
-
-
-def _name_of(entry: ChainEntry) -> str:
-    """The name of the manifest of the entry's window; empty where it has no window."""
-    try:
-        name = manifest_name(entry.region, parse_window(entry.window, 1), entry.correction)
-    except (ValueError, OverflowError):
-        return ""
-    place = read_name(name)
-    return name if place and (place.window, place.correction) == (entry.window, entry.correction) else ""
-
-
-def _read_form(manifest: bytes) -> _ManifestForm | None:
-    try:
-        return _read_manifest(manifest)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None

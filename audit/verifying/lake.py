@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from audit.layout import MANIFESTS, WITNESS, folder_of, read_name
 from audit.notes import MAX_NOTE_BYTES, VerifierKey
-from audit.verifying.chain import ChainCheck, Chained
+from audit.verifying.chain import ChainCheck
+from audit.verifying.chained import Chained
 from audit.verifying.files import Files, in_order, read_whole
 from audit.verifying.findings import Exchange, Finding, Kind, Progress, Step, shorten
 from audit.verifying.receipts import Receipts

@@ -15,7 +15,7 @@ from audit.canonical import NotCanonical, read_canonical
 from audit.ids import time_of
 from audit.records import digest_of_event
 from audit.times import format_second
-from audit.verifying.chain import Chained
+from audit.verifying.chained import Chained
 from audit.verifying.findings import Finding, Kind
 
 ID_MEMBERS = ("decision_id", "record_id")

@@ -15,7 +15,8 @@ from itertools import groupby
 from audit.layout import DATASETS, MANIFESTS, Place, folder_of, manifest_name, read_name
 from audit.manifests import Difference, InvalidManifest, read_manifest
 from audit.segments import FileEntry
-from audit.verifying.chain import MAX_MANIFEST_BYTES, Chained
+from audit.verifying.chain import MAX_MANIFEST_BYTES
+from audit.verifying.chained import Chained
 from audit.verifying.files import Files, in_order, read_whole
 from audit.verifying.findings import Finding, Kind, Progress, Step, list_some, shorten
 from audit.verifying.manifests import Held, faults_of

@@ -37,6 +37,8 @@ def examine_region(
                 report.accuse(chain_file(region, number), "it names another manifest than lies there; who knows which")
         elif (manifest := read_manifest(entry["manifest"]["name"], leaf, report)) is not None:
             manifests.append((number, entry, manifest))
+        else:
+            report.accuse(chain_file(region, number), "what it names is no manifest of its window")
     span = follow_windows(region, manifests, len(entries), report)
     seen: set[str] = set()
     for _, entry, manifest in manifests:
