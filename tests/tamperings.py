@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from audit.canonical import canonical_json
 from audit.chain import read_entry
 from audit.layout import chain_name, manifest_name, performance_name, segment_name, witness_name
 from audit.manifests import Difference, LaneEntry, Manifest, read_manifest
-from audit.notes import Checkpoint, sign_note
+from audit.notes import Checkpoint, open_note, sign_note
 from audit.segments import SegmentWriter
 from audit.verifying.findings import Kind
 from audit.windows import Window
@@ -276,6 +278,18 @@ def a_correction_is_added(case: Case) -> None:
 @finds((Kind.FALSE_MANIFEST, manifest_name(REGION, FIRST, 2)))
 def a_manifest_is_added_under_another_name(case: Case) -> None:
     case.files[manifest_name(REGION, FIRST, 2)] = case.files[CORRECTION]
+
+
+@finds((Kind.CHANGED_MANIFEST, EMPTY))
+def a_manifest_is_replaced_by_a_copy_of_another(case: Case) -> None:
+    case.files[EMPTY] = case.files[manifest_name(REGION, THIRD)]
+
+
+@finds((Kind.FALSE_MANIFEST, manifest_name(REGION, FOURTH)))
+def what_is_no_manifest_is_committed(case: Case) -> None:
+    case.region.last = read_entry(case.files[chain_name(REGION, 3)])
+    manifest = case.files[manifest_name(REGION, FOURTH)]
+    case.region.commit(read_manifest(manifest), manifest.replace(b'"counts"', b'"Counts"'))
 
 
 @finds((Kind.RECORDED_DIFFERENCE, manifest_name(REGION, FOURTH)))
@@ -563,6 +577,115 @@ def a_correction_comes_before_its_window(case: Case) -> None:
     case.region.seal(after(FIRST, 4), {}, correction=1)
 
 
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 5)))
+def a_window_overlaps_an_earlier_one(case: Case) -> None:
+    case.region.seal(Window(FIRST.start_s + 1800, 3600), {})
+
+
+@finds((Kind.MISSING_WINDOW, chain_name(REGION, 5)))
+def a_window_was_left_out_but_for_its_files(case: Case) -> None:
+    case.region.seal(after(FIRST, 6), {})
+    case.files[segment_name("decisions", REGION, after(FIRST, 4), "00ab")] = case.files[LONG]
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 2)))
+def an_entry_is_removed_with_its_manifest(case: Case) -> None:
+    del case.files[chain_name(REGION, 2)], case.files[manifest_name(REGION, THIRD)]
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 2)), (Kind.ADDED_MANIFEST, manifest_name(REGION, FIRST, 2)))
+def an_entry_is_removed_and_a_correction_is_added(case: Case) -> None:
+    a_correction_is_added(case)
+    del case.files[chain_name(REGION, 2)]
+
+
+@finds(
+    (Kind.DAMAGED_ENTRY, chain_name(REGION, 1)),
+    (Kind.DAMAGED_ENTRY, chain_name(REGION, 2)),
+    (Kind.ADDED_FILE, SEGMENT.replace("9f3a", "aaaa")),
+)
+def two_entries_are_emptied_and_a_file_is_added_elsewhere(case: Case) -> None:
+    case.files[chain_name(REGION, 1)] = case.files[chain_name(REGION, 2)] = b""
+    case.files[SEGMENT.replace("9f3a", "aaaa")] = case.files[SEGMENT]
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 0)))
+def the_first_entry_is_removed_with_its_manifest(case: Case) -> None:
+    del case.files[chain_name(REGION, 0)], case.files[MANIFEST]
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 2)), (Kind.ADDED_FILE, SEGMENT.replace("9f3a", "aaaa")))
+def an_entry_is_removed_and_a_file_is_added_elsewhere(case: Case) -> None:
+    del case.files[chain_name(REGION, 2)], case.files[manifest_name(REGION, THIRD)]
+    case.files[SEGMENT.replace("9f3a", "aaaa")] = case.files[SEGMENT]
+
+
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 2)), (Kind.ADDED_FILE, SEGMENT.replace("9f3a", "aaaa")))
+def an_entry_names_no_window_and_a_file_is_added_elsewhere(case: Case) -> None:
+    case.edit(2, lambda entry: entry.update(window="some day"))
+    del case.files[manifest_name(REGION, THIRD)]
+    case.files[SEGMENT.replace("9f3a", "aaaa")] = case.files[SEGMENT]
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 1)), (Kind.FALSE_ENTRY, chain_name(REGION, 2)))
+def an_entry_is_removed_and_the_next_is_changed(case: Case) -> None:
+    case.notes = dict(case.region.notes)
+    del case.files[chain_name(REGION, 1)]
+    case.edit(2, lambda entry: entry["frontier"].reverse())
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 0)), (Kind.FALSE_ENTRY, chain_name(REGION, 4)))
+def an_entry_is_removed_and_a_later_tree_is_false(case: Case) -> None:
+    a_tree_is_signed_that_is_not_of_the_manifests(case)
+    del case.files[chain_name(REGION, 0)]
+
+
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 2)))
+def an_entry_has_another_frontier_and_digest(case: Case) -> None:
+    def change(entry: dict[str, Any]) -> None:
+        entry["frontier"].reverse()
+        entry["manifest"]["sha256"] = "00" * 32
+
+    case.edit(2, change)
+
+
+@finds((Kind.ADDED_FILE, f"audit/chain/v1/region={REGION}/notes.txt"))
+def a_file_is_added_to_the_chain(case: Case) -> None:
+    case.files[f"audit/chain/v1/region={REGION}/notes.txt"] = b"{}"
+
+
+def _resign(case: Case, number: int, key: ec.EllipticCurvePrivateKey, **changes: Any) -> None:
+    """Give an entry a checkpoint that is another one, signed under the region's name."""
+    entry = read_entry(case.files[chain_name(REGION, number)])
+    believed = open_note(entry.checkpoint, [case.region.verifier_key])
+    checkpoint, signer = replace(believed, **changes), replace(case.region, key=key)
+    note = sign_note(checkpoint, signer.verifier_key, signer.sign(checkpoint.text))
+    case.edit(number, lambda value: value.update(checkpoint=note))
+
+
+@finds((Kind.FORGED_CHECKPOINT, chain_name(REGION, 2)))
+def a_checkpoint_names_another_origin(case: Case) -> None:
+    _resign(case, 2, case.region.key, origin="vouch/eastus2")
+
+
+@finds((Kind.FORGED_CHECKPOINT, chain_name(REGION, 2)))
+def a_checkpoint_has_another_root(case: Case) -> None:
+    _resign(case, 2, case.region.key, root=b"\x07" * 32)
+
+
+@finds((Kind.FORGED_CHECKPOINT, chain_name(REGION, 2)))
+def a_checkpoint_has_another_size(case: Case) -> None:
+    _resign(case, 2, case.region.key, size=4)
+
+
+@finds((Kind.FORGED_CHECKPOINT, chain_name(REGION, 2)))
+def an_entry_in_the_middle_is_a_stranger_s(case: Case) -> None:
+    last = read_entry(case.files[chain_name(REGION, 1)])
+    stranger = replace(case.region, key=private_key(66), files={}, last=replace(last, frontier=["00" * 32]))
+    stranger.commit(read_manifest(case.files[manifest_name(REGION, THIRD)]))
+    case.files[chain_name(REGION, 2)] = stranger.files[chain_name(REGION, 2)]
+
+
 @finds((Kind.MISSING_ENTRY, chain_name(REGION, 3)), (Kind.MISSING_FILE, SEGMENT))
 def a_file_is_removed_and_an_entry_that_has_nothing_to_do_with_it(case: Case) -> None:
     del case.files[chain_name(REGION, 3)], case.files[SEGMENT]
@@ -605,6 +728,22 @@ def a_note_of_the_witness_is_damaged(case: Case) -> None:
 def the_witness_has_another_root_for_the_last_size(case: Case) -> None:
     case.notes = dict(case.region.notes)
     checkpoint = Checkpoint(f"vouch/{REGION}", 5, b"\x01" * 32, ("committed_at 2026-11-24T01:05:00.000Z",))
+    note = sign_note(checkpoint, case.region.verifier_key, case.region.sign(checkpoint.text))
+    case.notes[witness_name(REGION, 5)] = note.encode()
+
+
+@finds((Kind.REPLACED_HISTORY, witness_name(REGION, 5)), (Kind.REPLACED_HISTORY, chain_name(REGION, 4)))
+def a_region_has_signed_two_roots_for_one_size(case: Case) -> None:
+    the_witness_has_another_root_for_the_last_size(case)
+    assert case.notes is not None
+    case.files[witness_name(REGION, 5)] = case.notes[witness_name(REGION, 5)]
+    case.notes = dict(case.region.notes)
+
+
+@finds((Kind.FORGED_CHECKPOINT, witness_name(REGION, 5)))
+def a_note_of_the_witness_names_another_origin(case: Case) -> None:
+    case.notes = dict(case.region.notes)
+    checkpoint = Checkpoint("vouch/eastus2", 5, b"\x01" * 32)
     note = sign_note(checkpoint, case.region.verifier_key, case.region.sign(checkpoint.text))
     case.notes[witness_name(REGION, 5)] = note.encode()
 

@@ -72,8 +72,13 @@ class ChainCheck:
     def _lose(self, entries: int) -> None:
         """Go on without some entries: neither the tree nor the window that is due are known."""
         self.chained.holes += entries
+        self.chained.unplaced += entries
+        self._tree = None
+        self._lose_window()
+
+    def _lose_window(self) -> None:
         self._lost_s = self._due_s if self._due_s is not None else self._lost_s
-        self._tree = self._due_s = None
+        self._due_s = None
 
     def _check_file(self, name: str, sequence: int) -> Iterator[Step]:
         content = read_whole(self._files, name, MAX_ENTRY_BYTES) or b""
@@ -106,7 +111,6 @@ class ChainCheck:
             yield from self._tell_manifest(name, entry, is_told=bool(fault))
         else:
             self.chained.named.add(leaf.digest)
-            yield Progress(leaf.size)
         self._tree = grown if own is None or isinstance(signed, Finding) else own
         if self._tree is not None:
             yield from self._witnessed.compare(name, self._tree)
@@ -148,6 +152,7 @@ class ChainCheck:
         manifest = entry.manifest.name
         if is_told:
             self.chained.holes += 1
+            self.chained.unplaced += 1
             return
         self.chained.spoiled.add(entry.window)
         content = read_whole(self._files, manifest, MAX_MANIFEST_BYTES)
@@ -166,7 +171,7 @@ class ChainCheck:
         try:
             at = parse_window(window, form.window.seconds if form else self._length_s)
         except (ValueError, OverflowError):
-            self._due_s = None
+            self._lose_window()
             return
         if correction:
             self.chained.corrections += 1
@@ -181,15 +186,22 @@ class ChainCheck:
         due_s, chained = self._due_s, self.chained
         chained.first_s = window.start_s if chained.first_s is None else min(chained.first_s, window.start_s)
         chained.end_s = max(chained.end_s or 0, window.end_s)
-        self._due_s, self._length_s = window.end_s if window.length_s else None, window.length_s
         if due_s is None and chained.holes:
-            chained.gaps.append((self._lost_s or 0, window.start_s))
+            self._close_gap(window)
         elif due_s is not None and window.start_s > due_s:
             chained.gaps.append((due_s, window.start_s))
             missing = Window(due_s, window.start_s - due_s).name
             yield self._finding(Kind.MISSING_WINDOW, name, f"the window {missing} is missing before {window.name}")
         elif due_s is not None and window.start_s < due_s:
             yield self._finding(Kind.FALSE_ENTRY, name, f"its window {window.name} does not follow the last one")
+        self._due_s, self._length_s = window.end_s if window.length_s else None, window.length_s
+
+    def _close_gap(self, window: Window) -> None:
+        """The first window after lost entries: between the last one and it were those that they named."""
+        chained, lost_s = self.chained, self._lost_s or 0
+        chained.gaps.append((lost_s, window.start_s))
+        windows = (window.start_s - lost_s) // self._length_s if self._length_s else chained.unplaced
+        chained.unplaced = max(0, chained.unplaced - windows)
 
     def _check_correction(self, name: str, window: Window, correction: int) -> Iterator[Step]:
         """A correction comes after its window, and they are counted from 1."""

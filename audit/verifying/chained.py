@@ -14,7 +14,8 @@ class Chained:
 
     `named`: the SHA-256 of every manifest that is what its entry names; `spoiled`: windows with a manifest that isn't,
     `gaps`: times whose windows are lost, so that nothing can be said of the files of either; `holes`: how many
-    entries are lost."""
+    entries are lost, `unplaced`: how many of them were not of a window in a gap, so that no one knows what they named.
+    """
 
     entries: int = 0
     windows: int = 0
@@ -25,6 +26,7 @@ class Chained:
     spoiled: set[str] = field(default_factory=set)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     holes: int = 0
+    unplaced: int = 0
     checkpoint: Checkpoint | None = None
     committed_at: str = ""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from audit.layout import MANIFESTS, WITNESS, folder_of, read_name
+from audit.layout import WITNESS, folder_of, read_name
 from audit.notes import MAX_NOTE_BYTES, VerifierKey
 from audit.verifying.chain import ChainCheck
 from audit.verifying.chained import Chained
@@ -93,7 +93,7 @@ class LakeCheck:
                 witnessed.add(place.region)
             elif place.region:
                 regions.add(place.region)
-                known += file.size * (2 if place.kind == MANIFESTS else 1)
+                known += file.size
         if not regions:
             raise NoTrail("There is no file of a region's audit trail under audit/.")
         self.strangers |= witnessed - regions

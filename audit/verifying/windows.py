@@ -56,7 +56,7 @@ class WindowsCheck:
         self._region = region
         self._chained = chained
         self._receipts = receipts
-        self._holes = chained.holes
+        self._unplaced = chained.unplaced
 
     def run(self) -> Iterator[Step]:
         lists = [self._list(kind) for kind in (MANIFESTS, *DATASETS)]
@@ -98,10 +98,10 @@ class WindowsCheck:
         content = read_whole(self._files, file.name, MAX_MANIFEST_BYTES) or b""
         yield Progress(len(content))
         if sha256(content).digest() not in self._chained.named:
-            if is_proven and self._holes == 0:
+            if is_proven and self._unplaced == 0:
                 yield Finding(Kind.ADDED_MANIFEST, file.name, "no entry of the chain names it", self._region)
                 return True
-            self._holes -= is_proven
+            self._unplaced -= is_proven
             return False
         try:
             manifest = read_manifest(content)

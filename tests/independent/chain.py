@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ def examine_region(
 ) -> tuple[tuple[datetime, datetime] | None, set[str]]:
     """The time that the chain covers, and the names that it covers."""
     folder = f"audit/chain/v1/region={region}/"
-    there = {name for name in copy.files if name.startswith(folder)}
+    there = {name for name in copy.files if re.fullmatch(re.escape(folder) + r"\d{12}\.json", name)}
     if not there:
         report.accuse(folder, "there is no chain")
         return None, set()
@@ -147,12 +148,15 @@ def compare_witness(copy: Copy, region: str, entries: list[dict[str, Any] | None
     given = {name: note for name, note in (copy.notes or {}).items() if name.startswith(folder)}
     if copy.notes is not None and not given:
         report.warn(region, "its witness has kept nothing")
-    for name, note in {**kept, **given}.items():
+    roots: dict[int, str] = {}
+    for name, note in [*kept.items(), *given.items()]:
         said = open_note(note.decode(errors="replace"), f"vouch/{region}", copy.keys)
         if said is None or said[0] != f"vouch/{region}":
             report.accuse(name, "the witness's note is not signed")
             continue
         size = int(said[1])
+        if roots.setdefault(size, said[2]) != said[2]:
+            report.accuse(name, "another root was signed for its size")
         if size > len(entries):
             report.accuse(f"audit/chain/v1/region={region}/", "the witness has seen more of it")
             continue

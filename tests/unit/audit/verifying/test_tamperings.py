@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from hashlib import sha256
+
 import pytest
 
-from audit.layout import chain_name
+from audit.layout import chain_name, manifest_name
+from audit.records import RecordType
 from audit.verifying.findings import Finding, Kind, Progress
 from audit.verifying.lake import Keys, LakeCheck
 from audit.verifying.receipts import Receipt, Receipts
 from audit.verifying.witness import WitnessNote
-from tests.lakes import MemoryFiles, two_regions
+from audit.windows import Window
+from tests.lakes import FIRST, MemoryFiles, after, two_regions
 from tests.tamperings import ALL, SEGMENT, SOUND, Case, Tampering
 
 
@@ -72,10 +77,48 @@ def test_receipt_is_held_against_the_region_that_gave_it(region: str, kind: Kind
     assert [finding.kind for finding in found] == [kind]
 
 
-def test_progress_ends_at_the_bytes_that_were_known() -> None:
-    steps = list(LakeCheck(MemoryFiles(SOUND.files), Keys([SOUND.verifier_key])).run())
-    progress = [step for step in steps if isinstance(step, Progress)]
+def test_second_correction_of_a_window_is_sound() -> None:
+    case = Case()
+    case.region.seal(FIRST, {"0005": case.region.records(FIRST, "0005", [RecordType.DECISION_SCORED])}, correction=2)
+    assert check_of(case)[1] == []
+
+
+def test_windows_of_another_length_follow_the_last_one() -> None:
+    case = Case()
+    for minute in range(3):
+        case.region.seal(Window(after(FIRST, 4).start_s + minute * 60, 60), {})
+    assert check_of(case)[1] == []
+
+
+class OpenedFiles(MemoryFiles):
+    """A copy that remembers what was read."""
+
+    def read(self, name: str) -> Iterator[bytes] | None:
+        assert name in self.files, f"{name} is none of its files"
+        return super().read(name)
+
+
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "audit/schemas/decisions/v1.schema.json", SEGMENT])
+def test_entry_can_not_have_anything_but_manifests_read(name: str) -> None:
+    case = Case()
+    entry = case.edit(2, lambda value: value["manifest"].update(name=name, sha256=sha256(b"secret").hexdigest()))
+    files = OpenedFiles({file: content for file, content in case.files.items() if file != name})
+    findings = [step for step in LakeCheck(files, Keys([case.region.verifier_key])).run() if isinstance(step, Finding)]
+    assert entry in {finding.where for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("lost", "pending", "unproven"),
+    [("audit/none", 0, 0), (chain_name("westeurope", 4), 3, 0), (manifest_name("westeurope", FIRST), 0, 4)],
+)
+def test_progress_ends_at_the_bytes_that_were_known(lost: str, pending: int, unproven: int) -> None:
+    case = Case()
+    case.files.pop(lost, None)
+    check = LakeCheck(MemoryFiles(case.files), Keys([SOUND.verifier_key]))
+    progress = [step for step in check.run() if isinstance(step, Progress)]
     assert sum(step.done for step in progress) == sum(step.known for step in progress) > 0
+    counted = check.regions["westeurope"].counted
+    assert (counted.pending, counted.unproven) == (pending, unproven)
 
 
 def test_every_kind_of_finding_is_among_the_tamperings() -> None:
