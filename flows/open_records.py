@@ -20,6 +20,7 @@ from audit.canonical import read_canonical
 from audit.ids import time_of
 from audit.personal import SUBJECT, Unreadable, handle_of, open_personal, read_named
 from audit.records import digest_of_event
+from audit.sealing import digest_of_line
 from flows.keyring import Keyring
 from flows.record_keys import RecordKeyring
 from flows.subject_keys import CLOCK_SKEW_MS, SubjectKeys
@@ -39,10 +40,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A record as it is shown; `event` has `personal` only where that is readable."""
+    """A record as it is shown; `event` has `personal` only where that is readable, `digest` is the record's."""
 
     event: Mapping[str, Any]
     state: State
+    digest: str
 
     @property
     def record_id(self) -> UUID:
@@ -57,7 +59,7 @@ class Opened:
         """`{record, record_digest, erased}`, and `damaged` where it is that."""
         shown = {
             "record": self.event,
-            "record_digest": digest_of_event(self.event),
+            "record_digest": self.digest,
             "erased": self.state is State.ERASED,
         }
         return {**shown, "damaged": True} if self.state is State.DAMAGED else shown
@@ -75,10 +77,10 @@ class OpenRecords:
 
     async def open_event(self, event: Mapping[str, Any]) -> Opened:
         """A record of the ledger. Raises StorageFailed or VaultFailed."""
-        personal = event["data"].get("personal")
+        personal, digest = event["data"].get("personal"), digest_of_event(event)
         if personal is None or await self._is_erased(event, personal):
-            return Opened(without_personal(event), State.ERASED)
-        return Opened(event, State.READABLE)
+            return Opened(without_personal(event), State.ERASED, digest)
+        return Opened(event, State.READABLE, digest)
 
     async def open_lines(self, lines: Sequence[bytes]) -> list[Opened]:
         """Records of the lake, best in the order of their ids. Raises StorageFailed or VaultFailed."""
@@ -89,22 +91,22 @@ class OpenRecords:
 
     async def open_line(self, line: bytes) -> Opened:
         """A record of the lake. Raises StorageFailed or VaultFailed."""
-        event = read_canonical(line)
+        event, digest = read_canonical(line), digest_of_line(line)
         sealed = event["data"].get("personal")
         if sealed is None or "box" not in sealed:
-            return Opened(event, State.ERASED if sealed is None else State.READABLE)
+            return Opened(event, State.ERASED if sealed is None else State.READABLE, digest)
         try:
-            personal = await self._open(event, sealed)
+            personal = await self._open(UUID(event["id"]), digest, sealed)
         except Unreadable:
             logger.exception("The record %s can't be opened, though its keys are there.", event["id"])
-            return Opened(without_personal(event), State.DAMAGED)
+            return Opened(without_personal(event), State.DAMAGED, digest)
         if personal is None:
-            return Opened(without_personal(event), State.ERASED)
-        return Opened({**event, "data": {**event["data"], "personal": read_canonical(personal)}}, State.READABLE)
+            return Opened(without_personal(event), State.ERASED, digest)
+        data = {**event["data"], "personal": read_canonical(personal)}
+        return Opened({**event, "data": data}, State.READABLE, digest)
 
-    async def _open(self, event: Mapping[str, Any], sealed: Mapping[str, str]) -> bytes | None:
+    async def _open(self, record_id: UUID, digest: str, sealed: Mapping[str, str]) -> bytes | None:
         """What was personal; None where a key was destroyed. Raises Unreadable."""
-        record_id, digest = UUID(event["id"]), digest_of_event(event)
         record_key = await self._record_keys.find(record_id)
         if record_key is None:
             return None

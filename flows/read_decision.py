@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from audit.records import RecordType, digest_of_event
+from audit.records import RecordType
 from flows.calls import Call
 from flows.decisions import find_decision, labels_of, reviews_of
 from flows.errors import Archived
@@ -39,7 +39,7 @@ class ShowDecisions:
         """Raises Archived, StorageFailed or VaultFailed."""
         shown: dict[str, Any] = {
             "decision": decision.event,
-            "record_digest": digest_of_event(decision.event),
+            "record_digest": decision.digest,
             "erased": decision.state is State.ERASED,
             "labels": [],
             "reviews": [],
