@@ -107,7 +107,7 @@ def held_in_pause(scene: Scene) -> Rollout:
 def held_by_a_person(scene: Scene) -> Rollout:
     rollout = scene.start(steps=[*SHADOW, *SHADOW, *CANARY_ONLY])
     assert rollout.say("pause").status == 200
-    rollout.wait_for_stage(CONTROL, "Paused", "somebody paused")
+    rollout.wait_until(lambda seen: "somebody paused" in str(seen["timeline"]), "it is paused")
     return rollout
 
 
