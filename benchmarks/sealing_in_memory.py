@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from adapters.azure_storage import connect_by_string
@@ -116,6 +117,7 @@ def _compose(lake: CountingLake, records: Sequence[Record], entities: Sequence[E
     )
 
 
+@cache
 def _known_bins() -> KnownBins:
     kept = BlobsBundles(connect_by_string(STORAGE).blobs, "versions")
     return KnownBins(HeldModels(FolderModels(ROOT / "model_artifacts"), kept), kept)

@@ -19,7 +19,6 @@ from flows.ports import LakeFile, LakePage, Span
 from flows.trail_ports import RegisteredLane, WrappedByVault
 
 PAGE_ROWS = 1_000
-PERSONS = 997
 SCORED = RecordType.DECISION_SCORED.value
 Entity = Mapping[str, Any]
 
@@ -38,7 +37,7 @@ def renew_records(
         del data["personal_commitment"], personal["salt"]
         personal |= {
             "deal_id": f"deal-{lane}-{number}",
-            "subjects": [f"person-{lane}-{number % PERSONS}"] if subjects else [],
+            "subjects": [f"person-{lane}-{number}"] if subjects else [],
         }
         salt = f"{lane << 32 | number:032x}"
         yield build_record(
