@@ -162,15 +162,14 @@ class SealLane:
     ) -> dict[UUID, dict[str, bytes] | None]:
         """The keys of each record's subjects; None where one of them was erased since. Asked for a page at a time and
         no longer kept: a person may come back with another key."""
-        slots = asyncio.Semaphore(SUBJECTS_AT_ONCE)
-
-        async def key_for(handle: str, recorded_ms: int) -> bytes | None:
-            async with slots:
-                return await self._subject_keys.key_for(handle, recorded_ms)
-
         asked = {(handle, time_of(row.record_id)) for row in rows for handle in handles[row.record_id][0]}
-        answers = await asyncio.gather(*(key_for(*one) for one in asked))
-        found = dict(zip(asked, answers, strict=True))
+        left, found = iter(asked), dict[tuple[str, int], bytes | None]()
+
+        async def ask() -> None:
+            for handle, recorded_ms in left:
+                found[handle, recorded_ms] = await self._subject_keys.key_for(handle, recorded_ms)
+
+        await asyncio.gather(*(ask() for _ in range(SUBJECTS_AT_ONCE)))
         return {
             row.record_id: _whole(
                 {handle: found[handle, time_of(row.record_id)] for handle in handles[row.record_id][0]}
