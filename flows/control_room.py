@@ -87,8 +87,12 @@ class ControlRoom:
 
     async def finish_rollout(self, order: Document) -> Document:
         """Let a success be the desired state, and the next rollout begin. Where a rollback left a region behind, the
-        reconciler is to know the way back. Safe to repeat."""
+        reconciler is to know the way back. Answers {stopped: order} and does nothing where somebody has stopped what
+        would be a success. Safe to repeat."""
         if order["target"] is not None:
+            stopped_by = await self.log.finish(order["rollout_id"])
+            if stopped_by:
+                return {"stopped": stopped_by}
             await self.log.desire(order["model"], order["target"], order["rollout_id"], order["before"])
         elif order["phase"] == Phase.FAILED and order["before"] is not None:
             await self.log.desire_first(order["model"], order["before"], order["rollout_id"])

@@ -15,17 +15,19 @@ number that the orchestration counts, so that the second time changes nothing an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from audit.records import RecordType
-from flows.errors import LedgerUnavailable, RolloutUnderWay, StorageFailed, Superseded
+from flows.errors import LedgerUnavailable, RolloutOver, RolloutUnderWay, StorageFailed, Superseded
 from flows.ports import Clock, Row, Rows
 from flows.times import format_time
 from flows.write_record import Note, WriteRecord
 
 ROLLOUTS, DESIRED, NOTICES, ORDERS = "rollouts", "desired", "notices", "orders"
 CONTROL_SOURCE = "rollout"
+STOPS, FINISH = ("abort", "reject"), "finish"
 TRIES = 5
 Document = Mapping[str, Any]
 
@@ -77,13 +79,29 @@ class RolloutLog:
         return row.document if row else {}
 
     async def give_order(self, rollout_id: str, name: str, said: Document) -> bool:
-        """Say something once; False where it was said before."""
+        """Say something once; False where it was said before. Raises RolloutOver where it is too late to stop it."""
         key = {name: dict(said)}
 
         def given(document: Document | None) -> Document | None:
+            if name in STOPS and document and FINISH in document:
+                raise RolloutOver(f"rollout {rollout_id} is promoted everywhere; undo its version instead")
             return None if document and name in document else {**(document or {}), **key}
 
         return await self._change(rollout_id, ORDERS, given)
+
+    async def finish(self, rollout_id: str) -> str:
+        """Let nobody stop a rollout any more; by which order somebody has before, or empty. Whoever stops it at the
+        same moment is either obeyed or told that it is over, because both is said in one document."""
+        stopped_by = ""
+        said = {"by": CONTROL_SOURCE, "at": format_time(self._clock.now()), "reason": "promoted everywhere"}
+
+        def finished(document: Document | None) -> Document | None:
+            nonlocal stopped_by
+            stopped_by = next((name for name in STOPS if document and name in document), "")
+            return None if stopped_by or (document and FINISH in document) else {**(document or {}), FINISH: said}
+
+        await self._change(rollout_id, ORDERS, finished)
+        return stopped_by
 
     async def take_order_back(self, rollout_id: str, name: str) -> bool:
         """Unsay something; False where it was not said."""
@@ -211,7 +229,8 @@ class RolloutLog:
         order = await self.read_order(rollout_id) if rollout_id else None
         if rollout_id and order and order["target"]["version"] == version:
             said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}"}
-            await self.give_order(rollout_id, "abort", said)
+            with suppress(RolloutOver):  # promoted everywhere just now; should it still become desired, see `reconcile`
+                await self.give_order(rollout_id, "abort", said)
         desired = await self.desired(model)
         if desired and desired["target"]["version"] == version and desired["previous"] is not None:
             await self.desire(model, desired["previous"], f"undo-{desired['generation']}")

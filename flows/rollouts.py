@@ -224,7 +224,7 @@ class Rollouts:
         order = await self._find(rollout_id)
         shown = (await self._log.read_shown(rollout_id)).get(CONTROL_SOURCE, {})
         if shown.get("phase") in PAST_PHASES:
-            raise RolloutOver(f"rollout {rollout_id} is {shown['phase']}")
+            raise RolloutOver(f"rollout {rollout_id} is {shown['phase']}; start another one")
         return order, shown
 
     def _fleet(self, document: object) -> Fleet:

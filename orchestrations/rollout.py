@@ -19,6 +19,7 @@ from orchestrations.asking import (
     Answer,
     Pace,
     SideBySide,
+    Steps,
     Waits,
     ask_once,
     ask_until,
@@ -46,6 +47,7 @@ from rollouts.phases import Event, Phase, next_phase
 from rollouts.plan import OnFailure, read_plan
 
 SOURCE = "rollout"
+STOPS = {"abort": "aborted", "reject": "rejected"}
 RESCUE_SEQ = 50_000
 WATCHED = ("generation", "first_generation", "since")
 CLOSING_TRIES = 2
@@ -135,8 +137,12 @@ class RolloutRun:
         yield from self._hold()
 
     def complete(self) -> Waiting:
-        """Every region is promoted: let this be the desired state, and close the rollout everywhere."""
-        yield from self._finish(Phase.SUCCEEDED, self._order["target"], self._opened[self._regions[0]].stable)
+        """Every region is promoted: let this be the desired state, and close the rollout everywhere. Raises Stopped
+        where somebody was quicker."""
+        stable = self._opened[self._regions[0]].stable
+        answer = yield from self._finish(Phase.SUCCEEDED, self._order["target"], stable)
+        if "stopped" in answer:
+            raise Stopped(Event.STOPPED, STOPS[answer["stopped"]])
         faults = yield from self._close(dict.fromkeys(self._regions), "promoted everywhere")
         left = [region for region, fault in faults.items() if fault is not None]
         note = f"; not closed yet: {', '.join(left)}" if left else ""
@@ -195,7 +201,8 @@ class RolloutRun:
     def _hold(self) -> Waiting:
         """Go no further while somebody has paused the rollout, or has to look at a region of it."""
         if self._parts.tasks:  # a region that is watched may have begun to ask since the last look
-            yield from self._look()
+            while not (yield from self._look()):
+                yield from self._wait_a_slice([])
         while self._halt:
             yield from self._wait_a_slice([])
 
@@ -276,20 +283,22 @@ class RolloutRun:
         cancel(timer)
         return won
 
-    def _look(self) -> Waiting:
-        """Read what people have said and how regions' parts ended, and the clock. Raises Stopped."""
+    def _look(self) -> Generator[Any, Any, bool]:
+        """Read what people have said and how regions' parts ended, and the clock; whether there was an answer. Raises
+        Stopped."""
         answer = yield from ask_once(
             self._context, READ_ORDERS, {"rollout_id": self._order["id"]}, self._pace.attempt_s
         )
         self._orders = answer.get("orders", self._orders)
         self._asking = answer.get("asking", self._asking)
         self._results = answer.get("results", self._results)
-        for name, verb in (("abort", "aborted"), ("reject", "rejected")):
+        for name, verb in STOPS.items():
             if name in self._orders:
                 raise Stopped(Event.STOPPED, verb)
         if self._is_late:
             raise Stopped(Event.FAILED, "the rollout's deadline has passed")
         yield from self._show_halt()
+        return fault_of(answer) is None
 
     def _show_halt(self) -> Waiting:
         """Tell that people have it stand still, or no longer; at a gate it stands still anyway."""
@@ -328,7 +337,7 @@ class RolloutRun:
         faults = {region: fault_of(beside.answers[region]) for region in stables}
         return {region: fault["detail"] if fault else None for region, fault in faults.items()}
 
-    def _finish(self, phase: Phase, target: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Waiting:
+    def _finish(self, phase: Phase, target: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Steps:
         """Let the next rollout begin, and on success let this be the desired state. It has to be written."""
         order = {
             "rollout_id": self._order["id"],
@@ -338,7 +347,7 @@ class RolloutRun:
             "before": before,
         }
         until = self._context.current_utc_datetime + FOR_EVER
-        yield from ask_until(self._context, FINISH_ROLLOUT, order, self._pace, until)
+        return (yield from ask_until(self._context, FINISH_ROLLOUT, order, self._pace, until))
 
     def _tell(self, event: Event, message: str, notice: str = "") -> Waiting:
         noting = self._transition(event, message, notice)

@@ -160,7 +160,7 @@ KINDS: Mapping[type[VouchError], Kind] = {
         422, "unsound-snapshot", "The snapshot can't be activated", "What was active still is: {error}."
     ),
     errors.DigestDiffers: Kind(409, "digest-differs", "The version is another one", "{error}."),
-    errors.RolloutOver: Kind(409, "rollout-over", "The rollout has ended", "{error}; start another one."),
+    errors.RolloutOver: Kind(409, "rollout-over", "The rollout has ended", "{error}."),
     errors.NotCounted: Kind(409, "not-counted", "That does not count", "Nothing was changed: {error}."),
     errors.NotControl: Kind(421, "not-control", "This is not the control region", "Ask there: {error}."),
     errors.NothingToReturnTo: Kind(

@@ -31,16 +31,16 @@ CONTROL = REGIONS[0]
 MODEL = "deal-fraud"
 PATH = f"/api/v1/releases/{MODEL}"
 OLD, NEW = "1.0.0", "1.1.0"
-PACE = {"slice_s": 10.0, "attempt_s": 30.0, "lease_s": 60.0, "rollback_s": 120.0}
+PACE = {"slice_s": 15.0, "attempt_s": 30.0, "lease_s": 60.0, "rollback_s": 120.0}
 PLAN: dict[str, Any] = {
     "model": MODEL,
     "version": NEW,
     "waves": [["westeurope"], ["eastus2", "brazilsouth"]],
     "steps": [{"shadow": 1.0}, {"analysis": True}, {"setWeight": 100}],
     "bake": "PT10S",
-    "approval": {"before": "never", "timeout": "PT3M"},
+    "approval": {"before": "never", "timeout": "PT2M"},
     "metrics": [{"name": "error_rate", "max": 0.01}, {"name": "review_rate", "max": 0.5, "onBreach": "pause"}],
-    "deadline": "PT6M",
+    "deadline": "PT4M",
 }
 
 

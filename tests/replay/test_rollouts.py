@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 FIRST, SECOND, THIRD = REGIONS
-GATED = {"before": "eachWave", "timeout": "PT3M"}
+GATED = {"before": "eachWave", "timeout": "PT2M"}
 WEIGHTS = [{"shadow": 1.0}, {"analysis": True}, {"setWeight": 10}, {"analysis": True}, {"setWeight": 100}]
 BROKEN = RegionAnswer(503, {"title": "Not well"})
 
@@ -110,7 +110,7 @@ async def test_promoted_region_whose_release_somebody_changes_ends_the_rollout(r
 
 
 async def test_doubt_about_a_promoted_region_holds_up_the_next_wave_until_it_is_over(rehearsal: Rehearsal) -> None:
-    await rehearsal.start()
+    await rehearsal.start(deadline="PT8M")
     await rehearsal.run_to_promotion(FIRST)
     rehearsal.regions.moods = {FIRST: DOUBTFUL}
     await rehearsal.run_to("Paused")
@@ -209,17 +209,17 @@ async def test_promoting_in_full_does_not_outvote_a_doubt(rehearsal: Rehearsal) 
 
 
 async def test_pause_goes_no_further_between_waves_and_in_a_region(rehearsal: Rehearsal) -> None:
-    await rehearsal.start()
+    await rehearsal.start(deadline="PT8M")
     await rehearsal.run_to_promotion(FIRST)
     await rehearsal.say("pause")
     await rehearsal.run_to("Paused")
-    await rehearsal.steps(150)
+    await rehearsal.steps(60)
     assert (await rehearsal.release(SECOND)).candidate is None
     await rehearsal.say("resume")
     await rehearsal.run_to_exposure(SECOND)
     await rehearsal.say("pause")
     await rehearsal.run_to("Paused")
-    await rehearsal.steps(150)
+    await rehearsal.steps(60)
     assert (await rehearsal.release(SECOND)).weight == 0
     await rehearsal.say("resume")
     await rehearsal.run()
@@ -254,7 +254,7 @@ async def test_lease_is_renewed_while_a_rollout_is_paused(rehearsal: Rehearsal) 
 async def test_pause_without_a_length_lasts_until_somebody_resumes(rehearsal: Rehearsal) -> None:
     await rehearsal.start(steps=[{"shadow": 1.0}, {"pause": None}, {"analysis": True}, {"setWeight": 100}])
     await rehearsal.run_to_exposure(FIRST)
-    await rehearsal.steps(100)
+    await rehearsal.steps(40)
     assert (await rehearsal.release(FIRST)).weight == 0
     for region in REGIONS:
         await rehearsal.run_to_exposure(region)

@@ -367,3 +367,29 @@ async def test_papers_that_cannot_be_read_are_told(office: Office, gated: str, f
     with pytest.raises(VouchError) as caught:
         await (office.rollouts.read(gated) if failing == "read" else office.rollouts.list())
     assert isinstance(caught.value, LedgerUnavailable)
+
+
+@pytest.mark.parametrize("verb", ["abort", "reject"])
+async def test_stop_that_was_taken_before_the_end_keeps_it_from_being_a_success(office: Office, verb: str) -> None:
+    rollout_id = str((await office.start()).order["id"])
+    await office.rollouts.stop(person("ben"), rollout_id, verb, "it misbehaves")
+    assert await office.papers.log.finish(rollout_id) == verb
+    assert await office.papers.log.finish(rollout_id) == verb
+
+
+@pytest.mark.parametrize("verb", ["abort", "reject"])
+async def test_stop_after_the_end_was_decided_is_told_that_it_is_over(office: Office, verb: str) -> None:
+    rollout_id = str((await office.start()).order["id"])
+    assert [await office.papers.log.finish(rollout_id) for _ in range(2)] == ["", ""]
+    with pytest.raises(RolloutOver, match="promoted everywhere; undo its version instead"):
+        await office.rollouts.stop(person("ben"), rollout_id, verb, "too late")
+    assert await office.counting(rollout_id) == {"finish": True}
+
+
+async def test_of_a_stop_and_the_end_at_the_same_moment_one_is_told_of_the_other(office: Office) -> None:
+    rollout_id = str((await office.start()).order["id"])
+    office.papers.log._rows = SlowRows(office.papers.rows.rows)
+    stopping = office.rollouts.stop(person("ben"), rollout_id, "abort", "it misbehaves")
+    stopped, finished = await asyncio.gather(stopping, office.papers.log.finish(rollout_id), return_exceptions=True)
+    assert isinstance(stopped, RolloutOver) == (finished == "")
+    assert ("abort" in await office.papers.log.orders(rollout_id)) == (finished == "abort")
