@@ -70,7 +70,8 @@ def read_memory() -> dict[str, float]:
 def _sender(app: Any) -> Callable[[], Awaitable[None]]:
     """A function that sends one deal through the app's own handler and insists on 200."""
     func = importlib.import_module("azure.functions")
-    handler = next(one for one in app.get_functions() if one.get_trigger().route.endswith("deals:score"))
+    routes = {getattr(one.get_trigger(), "route", ""): one for one in app.get_functions()}
+    handler = next(one for route, one in routes.items() if route.endswith("deals:score"))
     call = handler.get_user_function()
     golden = (ROOT / "model_artifacts/deal-fraud/1.0.0/golden.jsonl").read_text().splitlines()[0]
     body = json.dumps({"deal_id": "C-1", "features": json.loads(golden)["features"]}).encode()

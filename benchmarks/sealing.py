@@ -24,7 +24,7 @@ from local.regions import account_of
 ROWS, FEW_ROWS = 1_000_000, 100_000
 WINDOW_ROWS, NAMED_ROWS, LANES = 100_000, 20_000, 4
 WINDOWS, COUNTS, GROWTH_ROWS = 24, (1, 6, 24), 1_500
-GROWN, HARDLY_MB = 1.25, 16
+GROWN, HARDLY_MIB = 1.25, 16
 ALONE, NAMED = "no subjects", "a subject each"
 Tell = Callable[[str], None]
 
@@ -118,10 +118,10 @@ def build_section(measured: Measured) -> Section:
     goals = [
         Goal(f"rows sealed a second from memory, {most.rows:,}, {named}", "", _rate(most.rows, most.seconds), None),
         Goal(
-            f"memory that sealing {most.rows:,} rows adds, MB",
+            f"memory that sealing {most.rows:,} rows adds, MiB",
             f"hardly more than {few.rows:,} do",
             f"{_added(most)} ({few.rows:,} rows: {_added(few)})",
-            most.peak_mb - most.before_mb <= few.peak_mb - few.before_mb + HARDLY_MB,
+            most.peak_mib - most.before_mib <= few.peak_mib - few.before_mib + HARDLY_MIB,
             "A lane is to hold a page of rows with their keys and a part of its file, and nothing that grows with it.",
         ),
         Goal(
@@ -144,15 +144,15 @@ def build_section(measured: Measured) -> Section:
 
 
 def _lanes_table(lanes: Sequence[tuple[str, SealedLane]]) -> str:
-    header = ["a lane from memory", "rows/s", "us a row", "MB of segment", "resident before, MB", "at most, MB"]
+    header = ["a lane from memory", "rows/s", "us a row", "MB of segment", "resident before, MiB", "at most, MiB"]
     rows = [
         [
             f"{lane.rows:,} rows, {named}",
             _rate(lane.rows, lane.seconds),
             shown(lane.seconds / lane.rows * 1e6),
             shown(lane.written_mb),
-            shown(lane.before_mb),
-            shown(lane.peak_mb),
+            shown(lane.before_mib),
+            shown(lane.peak_mib),
         ]
         for named, lane in lanes
     ]
@@ -205,7 +205,7 @@ def _rate(rows: int, seconds: float) -> str:
 
 
 def _added(lane: SealedLane) -> str:
-    return shown(lane.peak_mb - lane.before_mb)
+    return shown(lane.peak_mib - lane.before_mib)
 
 
 NOTE = f"""Real records of real decisions under new ids. From memory: one lane, its pages handed over ready and its

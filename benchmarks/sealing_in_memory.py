@@ -21,6 +21,7 @@ from audit.sealing import LedgerRow, build_line, handles_of, read_row
 from audit.segments import SegmentWriter
 from benchmarks.claims_1996 import ROOT
 from benchmarks.composition import STORAGE
+from benchmarks.first_decision import read_memory
 from benchmarks.in_memory import MemoryRows
 from benchmarks.in_process import Work, in_turn
 from benchmarks.sealed_lake import FIRST, REGION
@@ -48,13 +49,13 @@ WHOLE = "the whole lane"
 
 @dataclass(frozen=True, slots=True)
 class SealedLane:
-    """A lane that was sealed: its rows, seconds, MB of the segment, and resident memory before and at most, in MB."""
+    """A lane that was sealed: its rows, seconds, MB of the segment, and resident memory before and at most, in MiB."""
 
     rows: int
     seconds: float
     written_mb: float
-    before_mb: float
-    peak_mb: float
+    before_mib: float
+    peak_mib: float
 
 
 async def seal_lane(records: Sequence[Record], rows: int, *, subjects: bool) -> SealedLane:
@@ -62,12 +63,12 @@ async def seal_lane(records: Sequence[Record], rows: int, *, subjects: bool) -> 
     entities, lake = _entities(records, KEPT_ROWS, subjects=subjects), CountingLake()
     seal = _compose(lake, records, entities, rows // KEPT_ROWS)
     _forget_peak()
-    before_mb, began = _read_status("VmRSS"), time.perf_counter()
+    before_mib, began = read_memory()["VmRSS"], time.perf_counter()
     sealed = await seal(FIRST, "0001", {SCORED})
     seconds = time.perf_counter() - began
     if sum(file.rows for file in sealed.files) != rows or sealed.damaged:
         raise RuntimeError(f"{sealed.rows} rows were read and {sealed.damaged} of them were damaged, not {rows} sealed")
-    return SealedLane(rows, seconds, lake.written / 1e6, before_mb, _read_status("VmHWM"))
+    return SealedLane(rows, seconds, lake.written / 1e6, before_mib, read_memory()["VmHWM"])
 
 
 async def time_parts(records: Sequence[Record]) -> dict[str, list[float]]:
@@ -151,10 +152,3 @@ def _as_work(part: Callable[[], object]) -> Work:
 def _forget_peak() -> None:
     """Let the kernel's record of this process's peak begin anew (proc_pid_clear_refs(5))."""
     Path("/proc/self/clear_refs").write_text("5")
-
-
-def _read_status(field: str) -> float:
-    """A field of this process's status, MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (found,) = (line for line in lines if line.startswith(f"{field}:"))
-    return int(found.split()[1]) * 1024 / 1e6

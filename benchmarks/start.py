@@ -28,7 +28,7 @@ Start = Mapping[str, float]
 STEPS = (
     ("interpreter up", "started", "up"),
     ("imports", "up", "imported"),
-    ("compose, load and verify two models", "imported", "composed"),
+    ("compose, load and verify the models", "imported", "composed"),
     ("first decision", "composed", "first"),
     ("all, to the first answer", "started", "first"),
 )

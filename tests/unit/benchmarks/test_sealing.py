@@ -14,7 +14,7 @@ from benchmarks.sealing_in_memory import KEPT_ROWS, WHOLE, SealedLane, seal_lane
 from benchmarks.sealing_on_azurite import Asked, SealedWindow, purpose_of
 from benchmarks.sealing_storage import renew_records
 
-LANE = SealedLane(rows=100_000, seconds=10, written_mb=70, before_mb=200, peak_mb=210)
+LANE = SealedLane(rows=100_000, seconds=10, written_mb=70, before_mib=200, peak_mib=210)
 WINDOW = SealedWindow(100_000, 50.0, 12.0, 9.0, {"index": Asked(2_000, 100.0)})
 SECOND = replace(WINDOW, rows=1_000, seconds=1.0)
 MEASURED = Measured(
@@ -38,7 +38,7 @@ def test_rates_are_rows_by_seconds() -> None:
 def test_memory_that_grows_with_the_rows_misses_its_goal() -> None:
     assert goal(MEASURED, "memory that").is_reached
     *few, (named, most) = MEASURED.lanes
-    grown = replace(MEASURED, lanes=[*few, (named, replace(most, peak_mb=300))])
+    grown = replace(MEASURED, lanes=[*few, (named, replace(most, peak_mib=300))])
     assert goal(grown, "memory that").is_missed
     assert goal(grown, "memory that").measured == "100 (100,000 rows: 10)"
 
@@ -76,7 +76,7 @@ async def test_lane_from_memory_is_sealed_whole() -> None:
     sealed = await seal_lane(await record_decisions(), KEPT_ROWS, subjects=True)
     assert sealed.rows == KEPT_ROWS
     assert sealed.written_mb > 1
-    assert sealed.peak_mb >= sealed.before_mb
+    assert sealed.peak_mib >= sealed.before_mib
 
 
 async def test_renewed_records_are_others_of_the_same_size_in_order() -> None:
