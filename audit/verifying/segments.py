@@ -95,7 +95,7 @@ class SegmentCheck:
             except DamagedSegment as error:
                 self._fault = error
         entry, found = self._entry, self._reader.sha256
-        if found == entry.sha256 and self._reader.size == entry.bytes:
+        if found == entry.sha256:
             if fault := shorten(self._fault or self._differences()):
                 detail = f"it is the file that was sealed, but {fault}"
                 yield Finding(Kind.FALSE_FILE, entry.name, detail, self._region)
@@ -133,10 +133,10 @@ class SegmentCheck:
     def _differences(self) -> str:
         """What the manifest says that the lines don't bear out."""
         entry = self._entry
-        found = build_entry(entry.dataset, entry.name, entry.lane, self.facts, entry.bytes, entry.sha256)
+        found = build_entry(entry.dataset, entry.name, entry.lane, self.facts, self._reader.size, entry.sha256)
         differences = [
             f"its {field} is {shorten(getattr(found, field))} and not {shorten(getattr(entry, field))}"
-            for field in ("rows", "root", "first", "last", "types")
+            for field in ("bytes", "rows", "root", "first", "last", "types")
             if getattr(found, field) != getattr(entry, field)
         ]
         if entry.dataset != PERFORMANCE:

@@ -9,7 +9,8 @@ import pytest
 
 from audit.verifying.findings import WARNINGS, Kind
 from tests.lakes import pem_of, write_lake
-from tests.tamperings import REGION, SEGMENT, Case, lines_of, packed
+from tests.tamperings import Case
+from tests.tamperings.case import REGION, SEGMENT, lines_of, packed
 from vouch.__main__ import main
 from vouch.commands import verify
 

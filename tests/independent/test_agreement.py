@@ -13,7 +13,8 @@ from audit.verifying.lake import Keys, LakeCheck
 from tests.independent.forms import Copy
 from tests.independent.verifier import examine
 from tests.lakes import MemoryFiles, spki_of, two_regions
-from tests.tamperings import ALL, SOUND, Case, Tampering
+from tests.tamperings import ALL, Case, Tampering
+from tests.tamperings.case import SOUND
 from tests.unit.audit.verifying.test_tamperings import check_of
 
 FOLDER = Path(__file__).resolve().parent

@@ -11,7 +11,7 @@ import pytest
 
 from tests.desk import Desk
 from tests.lakes import FIRST, Region, copy_of, pem_of, private_key, spki_of, two_regions, write_lake
-from tests.tamperings import LATER_ID, NEVER_SEALED_ID, SEALED_ID, SEGMENT, SOUND
+from tests.tamperings.case import LATER_ID, NEVER_SEALED_ID, SEALED_ID, SEGMENT, SOUND
 from tests.unit.vouch.desk_region import desk_region
 from vouch import verdict
 from vouch.__main__ import main

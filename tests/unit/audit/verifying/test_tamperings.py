@@ -7,15 +7,17 @@ from hashlib import sha256
 
 import pytest
 
-from audit.layout import chain_name, manifest_name
+from audit.layout import chain_name, manifest_name, witness_name
 from audit.records import RecordType
+from audit.verifying import lake
 from audit.verifying.findings import Finding, Kind, Progress
 from audit.verifying.lake import Keys, LakeCheck
 from audit.verifying.receipts import Receipt, Receipts
 from audit.verifying.witness import WitnessNote
 from audit.windows import Window
 from tests.lakes import FIRST, MemoryFiles, after, two_regions
-from tests.tamperings import ALL, SEGMENT, SOUND, Case, Tampering
+from tests.tamperings import ALL, Case, Tampering
+from tests.tamperings.case import SEALED_ID, SEGMENT, SOUND
 
 
 def check_of(case: Case) -> tuple[LakeCheck, list[Finding]]:
@@ -81,6 +83,42 @@ def test_second_correction_of_a_window_is_sound() -> None:
     case = Case()
     case.region.seal(FIRST, {"0005": case.region.records(FIRST, "0005", [RecordType.DECISION_SCORED])}, correction=2)
     assert check_of(case)[1] == []
+
+
+def test_one_receipt_among_many_records_is_met() -> None:
+    case = Case()
+    case.receipts = {SEALED_ID: case.region.receipts[SEALED_ID]}
+    check, findings = check_of(case)
+    assert (findings, check.receipts.met) == ([], 1)
+
+
+def test_checkpoints_that_a_copy_keeps_of_other_regions_are_no_fault_of_it() -> None:
+    case = Case()
+    case.files[witness_name("eastus2", 1)] = b"whatever it is"
+    check, findings = check_of(case)
+    assert findings == []
+    assert check.strangers == {"eastus2"}
+
+
+def test_each_region_is_held_against_its_own_notes() -> None:
+    west, north, _ = two_regions()
+    files = {name: content for name, content in (west.files | north.files).items() if "/witness/" not in name}
+    texts = [(name, note.decode()) for name, note in (west.notes | north.notes).items()]
+    for notes in (
+        [WitnessNote(name, text, "westeurope" if "westeurope" in name else "northeurope") for name, text in texts],
+        [WitnessNote(name, text) for name, text in texts],
+    ):
+        check = LakeCheck(MemoryFiles(files), Keys([west.verifier_key, north.verifier_key]), notes)
+        assert not [step for step in check.run() if isinstance(step, Finding)]
+        assert [examined.witnessed.agreed for examined in check.regions.values()] == [5, 5]
+
+
+def test_more_changed_files_than_may_have_been_swapped_are_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake, "MAX_EXCHANGES", 1)
+    case = Case()
+    names = [name for name in case.files if name.endswith(".gz")]
+    case.files.update({name: case.files[name][:-1] for name in names})
+    assert sorted(finding.where for finding in check_of(case)[1]) == sorted(names)
 
 
 def test_windows_of_another_length_follow_the_last_one() -> None:
