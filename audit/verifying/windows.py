@@ -77,11 +77,11 @@ class WindowsCheck:
             yield Progress(sum(file.size for file in listed))
             return
         unnamed = {file.name: file.size for file in listed if file.place.kind != MANIFESTS}
-        is_proven = chained.end_s is not None and not chained.is_spoiled(window)
+        was_proven = is_proven = chained.end_s is not None and not chained.is_spoiled(window)
         held = Held()
         for file in sorted(listed, key=lambda file: file.place.correction):
             if file.place.kind == MANIFESTS:
-                is_proven &= yield from self._check_manifest(file, is_proven, held, unnamed)
+                is_proven &= yield from self._check_manifest(file, was_proven, held, unnamed)
         for name, size in unnamed.items():
             if is_proven:
                 detail = "no manifest names it: it was added, or a correction was being sealed when the copy was made"
@@ -91,17 +91,17 @@ class WindowsCheck:
             yield Progress(size)
 
     def _check_manifest(
-        self, file: _Listed, is_proven: bool, held: Held, unnamed: dict[str, int]
+        self, file: _Listed, was_proven: bool, held: Held, unnamed: dict[str, int]
     ) -> Generator[Step, None, bool]:
         """Check a manifest and the files that it names, which `unnamed` loses. Whether its window can still be
         proven."""
         content = read_whole(self._files, file.name, MAX_MANIFEST_BYTES) or b""
         yield Progress(len(content))
         if sha256(content).digest() not in self._chained.named:
-            if is_proven and self._unplaced == 0:
+            if was_proven and self._unplaced == 0:
                 yield Finding(Kind.ADDED_MANIFEST, file.name, "no entry of the chain names it", self._region)
                 return True
-            self._unplaced -= is_proven
+            self._unplaced -= was_proven
             return False
         try:
             manifest = read_manifest(content)
@@ -110,7 +110,7 @@ class WindowsCheck:
             return False
         name = manifest_name(manifest.region, manifest.window, manifest.correction)
         if name != file.name:
-            if is_proven:
+            if was_proven:
                 yield Finding(
                     Kind.FALSE_MANIFEST, file.name, f"it belongs under the name {shorten(name)}", self._region
                 )

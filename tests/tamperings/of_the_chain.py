@@ -19,6 +19,7 @@ from audit.verifying.findings import Kind
 from audit.windows import Window
 from tests.lakes import FIRST, after, private_key
 from tests.tamperings.case import (
+    CORRECTION,
     EMPTY,
     FOURTH,
     LONG,
@@ -248,6 +249,20 @@ def an_entry_names_no_window_and_a_file_is_added_elsewhere(case: Case) -> None:
 def an_entry_is_removed_and_the_next_is_changed(case: Case) -> None:
     case.notes = dict(case.region.notes)
     del case.files[chain_name(REGION, 1)]
+    case.edit(2, lambda entry: entry["frontier"].reverse())
+
+
+@finds((Kind.MISSING_ENTRY, chain_name(REGION, 3)), (Kind.ADDED_MANIFEST, manifest_name(REGION, FIRST, 2)))
+def the_entry_of_a_correction_is_removed_and_a_correction_is_added(case: Case) -> None:
+    a_correction_is_added(case)
+    del case.files[chain_name(REGION, 3)]
+
+
+@finds(*((Kind.FALSE_ENTRY, chain_name(REGION, number)) for number in (2, 3, 4)))
+def an_entry_is_changed_and_the_next_tree_is_false(case: Case) -> None:
+    last = read_entry(case.files[chain_name(REGION, 2)])
+    case.region.last = replace(last, frontier=last.frontier[::-1])
+    case.region.commit(read_manifest(case.files[CORRECTION]))
     case.edit(2, lambda entry: entry["frontier"].reverse())
 
 
