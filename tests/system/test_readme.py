@@ -15,7 +15,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from local.plan import ROOT
-from tests.system.conftest import RunningSystem
+from tests.system.conftest import RunningSystem, wait_until
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"```bash\n(.*?)\n```", README, re.DOTALL)
@@ -40,6 +40,7 @@ def test_readme_has_only_commands_that_are_tested_here() -> None:
         ["curl", "-s"],
         ["curl", "-s"],
         ["make", "test"],
+        ["python", "-m"],
         ["python", "-m"],
         ["python", "-m"],
         ["make", "package"],
@@ -94,6 +95,22 @@ def test_rollout_command_begins_a_rollout_that_can_be_aborted(system: RunningSys
     assert vouch("rollout", "abort", "--reason", "seen")[0] == 0
     code, said = vouch("rollout", "watch")
     assert (code, said.splitlines()[-1]) == (3, "RolledBack: aborted; every region was taken back")
+
+
+def test_commands_of_the_trail_copy_verify_and_replay(system: RunningSystem, tmp_path: Path) -> None:
+    def is_sealed() -> bool:
+        exports = system.request("westeurope", "GET", "/api/v1/exports", role="auditor").json()
+        return any(window.get("rows") for window in exports["windows"])
+
+    wait_until(is_sealed, 120, "a window with records is sealed")
+    for line in command("python -m vouch copy").splitlines():
+        moved = re.sub(r":70(7\d)", lambda found: f":{system.plan.base_port - 70 + int(found[1])}", line)
+        moved = moved.replace(".local/", f"{system.plan.folder}/").replace(" lake", f" {tmp_path}/lake")
+        words = [sys.executable, *shlex.split(moved)[1:], "--token-file", str(system.plan.token_file("auditor"))]
+        words += ["--region", system.plan.control.base_url] if "replay" in words else []
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, line + done.stdout + done.stderr
+    assert "EQUAL" in done.stdout
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"`?make ([a-z]+)`?", README)) - {"is", "are"}))

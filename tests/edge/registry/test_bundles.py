@@ -87,5 +87,5 @@ async def test_storage_that_is_gone_is_told() -> None:
     text = "AccountName=none;AccountKey=bm9uZQ==;TableEndpoint=http://127.0.0.1:1;BlobEndpoint=http://127.0.0.1:1"
     storage = connect_by_string(text)
     with pytest.raises(StorageFailed):
-        await BlobsBundles(storage.blobs, "registry").find("models", "m", "1")
+        await BlobsBundles(storage.blobs, "registry", timeout_s=0.5).find("models", "m", "1")
     await storage.close()
