@@ -19,6 +19,8 @@ LANE_BITS = 16
 RANDOM_BITS = 58
 LOW_BITS = 46
 STEP_BITS = 32
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 
 _RANDOM_MASK = (1 << RANDOM_BITS) - 1
 _LOW_MASK = (1 << LOW_BITS) - 1
@@ -45,6 +47,15 @@ def lane_of(record_id: UUID) -> int:
 def time_of(record_id: UUID) -> int:
     """Unix time in milliseconds."""
     return record_id.int >> 80
+
+
+def parse_id(text: str) -> UUID:
+    """An id as somebody wrote it. Raises ValueError for what can't be a record's: no UUID of version 7, or of a time
+    that no calendar has."""
+    record_id = UUID(text)
+    if record_id.version != 7 or time_of(record_id) > LAST_MS:
+        raise ValueError(f"{text} is no record's id")
+    return record_id
 
 
 def _random_of(record_id: UUID) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from audit.ids import parse_id
 from audit.records import RecordType
 from flows.errors import Erased, NotFound
 from flows.open_records import Opened, State
@@ -54,6 +55,6 @@ def _is_decision(event: Mapping[str, object]) -> bool:
 
 def _read_id(text: str) -> UUID:
     try:
-        return UUID(text)
+        return parse_id(text)
     except ValueError:
         raise NotFound("decision") from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from audit.ids import parse_id
 from audit.personal import DEAL, DECISION, SUBJECT, handle_of
 from audit.records import RecordType
 from audit.sealing import LedgerRow, handles_of
@@ -97,7 +98,7 @@ def decision_of(subject: str) -> UUID | None:
     if not subject.startswith(IMPLICIT):
         return None
     try:
-        return UUID(subject.removeprefix(IMPLICIT))
+        return parse_id(subject.removeprefix(IMPLICIT))
     except ValueError:
         return None
 

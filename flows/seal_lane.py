@@ -40,8 +40,9 @@ from flows.record_keys import RecordKeyring
 from flows.subject_keys import SubjectKeys
 from flows.trail_ports import Lanes, TrailIndex
 
-LINES_AT_ONCE = 100  # between two turns of the loop, so that deals are scored meanwhile
+LINES_AT_ONCE = 20  # between two turns of the loop, some 3 ms, so that deals are scored meanwhile
 
+ROWS_AT_ONCE = 100
 PAGE_ROWS = PAGE_SLOTS
 SUBJECTS_AT_ONCE = 16
 
@@ -130,10 +131,12 @@ class SealLane:
         """The lane's records of the dataset, in order, a page of record keys at a time."""
         page: list[LedgerRow] = []
         async for entities in self._lanes.rows(reading.window, reading.lane):
-            for entity in entities:
+            for at, entity in enumerate(entities, start=1):
                 row = _read(entity, reading)
                 if row is not None:
                     page.append(row)
+                if at % ROWS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if len(page) == PAGE_ROWS:
                     yield page
                     page = []

@@ -62,7 +62,7 @@ _PARAMETERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
          "description": "Whether to add the proof that it was sealed."},
     ),
     "files": (
-        {"name": "prefix", "in": "query", "schema": {"type": "string", "pattern": "^(audit|reference)/"},
+        {"name": "prefix", "in": "query", "schema": {"type": "string", "pattern": "^((audit|reference)/.*)?$"},
          "description": "What names begin with."},
         {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before."},
         {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 5000},
@@ -168,7 +168,9 @@ def _responses(endpoint: Endpoint, method: str) -> dict[str, Any]:
     responses = {str(endpoint.status): success}
     if endpoint is READ_LAKE:
         responses["206"] = {**success, "description": "The range, or the beginning of it."}
-    for status, kinds in sorted(_by_status(PROBLEMS_BY_SLUG[slug] for slug in (*endpoint.problems, *ALWAYS)).items()):
+    swallowed = ("method-not-allowed",) if "{" in endpoint.route else ()  # a name that holds a colon is a verb's
+    slugs = (*endpoint.problems, *ALWAYS, *swallowed)
+    for status, kinds in sorted(_by_status(PROBLEMS_BY_SLUG[slug] for slug in slugs).items()):
         responses[str(status)] = {"description": "; ".join(kind.title for kind in kinds) + "."}
         if method != "HEAD":
             responses[str(status)]["content"] = _content("application/problem+json", schemas.Problem)

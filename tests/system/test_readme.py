@@ -100,9 +100,10 @@ def test_rollout_command_begins_a_rollout_that_can_be_aborted(system: RunningSys
 def test_commands_of_the_trail_copy_verify_and_replay(system: RunningSystem, tmp_path: Path) -> None:
     def is_sealed() -> bool:
         exports = system.request("westeurope", "GET", "/api/v1/exports", role="auditor").json()
-        return any(window.get("rows") for window in exports["windows"])
+        witness = system.request("eastus2", "GET", "/api/v1/witness/westeurope", role="auditor").json()
+        return any(window.get("rows") for window in exports["windows"]) and witness["size"] > 0
 
-    wait_until(is_sealed, 120, "a window with records is sealed")
+    wait_until(is_sealed, 120, "a window with records is sealed, and the witness has its checkpoint")
     for line in command("python -m vouch copy").splitlines():
         moved = re.sub(r":70(7\d)", lambda found: f":{system.plan.base_port - 70 + int(found[1])}", line)
         moved = moved.replace(".local/", f"{system.plan.folder}/").replace(" lake", f" {tmp_path}/lake")

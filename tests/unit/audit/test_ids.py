@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from uuid import RFC_4122, UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.ids import RANDOM_BITS, lane_of, mint_id, time_of
+from audit.ids import LAST_MS, RANDOM_BITS, lane_of, mint_id, parse_id, time_of
 
 TIMES = st.integers(0, 2**48 - 1)
 RANDOM = st.integers(0, 2**64 - 1)
@@ -43,3 +44,19 @@ def test_millisecond_whose_ids_are_used_up_goes_on_in_the_next() -> None:
 
 def test_different_random_bits_give_different_ids() -> None:
     assert len({mint_id(1_000, 1 << bit, 7) for bit in range(RANDOM_BITS)}) == RANDOM_BITS
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["f10cc4f3-ae39-789a-81cf-e9d7627bffe1", "00000000-0000-0000-0000-000000000000", "1", "", "x" * 36,
+     "01a2151f-ce85-46aa-89d5-f3bbf5c874e3"],
+)  # fmt: skip
+def test_text_that_can_be_no_record_is_no_id(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_id(text)
+
+
+def test_id_that_was_minted_is_read_as_it_was_written() -> None:
+    for unix_ms in (0, 1_795_467_600_000, LAST_MS):
+        minted = mint_id(unix_ms, 2**57, 7)
+        assert parse_id(str(minted)) == minted
