@@ -120,14 +120,14 @@ class ChangeRelease:
         step = partial(apply_closing, closing=closing, change_id=change_id)
         return await self._step(call, model, "close", step, closing.reason)
 
-    async def withdraw(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
-        """Never serve a version. Raises NotFound, NothingToReturnTo, Superseded or LedgerUnavailable."""
-        step = partial(apply_withdrawal, version=version, change_id=change_id)
+    async def withdraw(self, call: Call, model: str, name: str, reason: str, change_id: str) -> Release:
+        """Never serve a version, or a policy. Raises NotFound, NothingToReturnTo, Superseded or LedgerUnavailable."""
+        step = partial(apply_withdrawal, name=name, change_id=change_id)
         return await self._step(call, model, "withdraw", step, reason)
 
-    async def unwithdraw(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
-        """Let a version be served again. Raises NotFound, Superseded or LedgerUnavailable."""
-        step = partial(lift_withdrawal, version=version, change_id=change_id)
+    async def unwithdraw(self, call: Call, model: str, name: str, reason: str, change_id: str) -> Release:
+        """Let a version, or a policy, be served again. Raises NotFound, Superseded or LedgerUnavailable."""
+        step = partial(lift_withdrawal, name=name, change_id=change_id)
         return await self._step(call, model, "unwithdraw", step, reason)
 
     async def unhold(self, call: Call, model: str, reason: str, change_id: str) -> Release:

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from flows.ports import Clock
-from flows.region_steps import REFUSED, UNREACHABLE, WITHDRAWN, RegionSteps, StepFault
+from flows.region_steps import REFUSED, UNREACHABLE, RegionSteps, StepFault
 from flows.rollout_log import RolloutLog
 from flows.times import format_time
 
@@ -48,21 +48,25 @@ class Reconcile:
         """A version that is withdrawn in one region is rolled out no further: whoever undid it may not have reached
         this region, and a rollout that waits for an approval looks at no region itself."""
         order = await self._log.read_order(rollout_id)
-        if order is None or order["target"]["version"] is None:
+        if order is None:
             return
         wanted = {"model": order["model"], "target": order["target"], "generation": rollout_id}
         states = await self._everywhere(self._steps.find_withdrawn, wanted)
-        where = [region for region, state in states.items() if state["state"] == WITHDRAWN]
-        if where:
-            version, reason = order["target"]["version"], f"it is withdrawn in {', '.join(where)}"
-            logger.warning("Rollout %s of %s %s is aborted: %s.", rollout_id, order["model"], version, reason)
-            await self._log.forsake(order["model"], version, RECONCILER, reason)
-            await self._everywhere(self._steps.withdraw, {**wanted, "reason": reason})
+        names = _names(states)
+        for name in names:
+            where = [region for region, state in states.items() if name in state.get("names", [])]
+            reason = f"{name} is withdrawn in {', '.join(where)}"
+            logger.warning("Rollout %s of %s is aborted: %s.", rollout_id, order["model"], reason)
+            await self._log.forsake(order["model"], name, RECONCILER, reason)
+        if names:
+            reason = f"{' and '.join(names)} withdrawn elsewhere"
+            await self._everywhere(self._steps.withdraw, {**wanted, "names": names, "reason": reason})
 
     async def _reconcile(self, desired: Document) -> Document:
         states = await self._everywhere(self._steps.reconcile, desired)
-        if any(state["state"] == WITHDRAWN for state in states.values()):
-            states = await self._follow(desired)
+        names = _names(states)
+        if names:
+            states = await self._follow(desired, names)
         found = {
             "model": desired["model"],
             "generation": desired["generation"],
@@ -76,11 +80,10 @@ class Reconcile:
                 logger.warning("%s in %s is %s: %s", desired["model"], region, state["state"], state["detail"])
         return found
 
-    async def _follow(self, desired: Document) -> dict[str, Document]:
-        """A version that was withdrawn in one region is withdrawn in all: an undo may not have reached every one."""
-        if desired["previous"] is not None:
-            await self._log.desire(desired["model"], desired["previous"], f"withdrawn-{desired['generation']}")
-        return await self._everywhere(self._steps.withdraw, desired)
+    async def _follow(self, desired: Document, names: Sequence[str]) -> dict[str, Document]:
+        """What was withdrawn in one region is withdrawn in all: an undo may not have reached every one."""
+        await self._log.desire_previous(desired, names, f"withdrawn-{desired['generation']}")
+        return await self._everywhere(self._steps.withdraw, {**desired, "names": names})
 
     async def _everywhere(
         self, step: Callable[[Document], Awaitable[Document]], desired: Document
@@ -93,6 +96,7 @@ class Reconcile:
             "region": region,
             "model": desired["model"],
             "target": desired["target"],
+            "names": desired.get("names", []),
             "reason": desired.get("reason", f"reconciled with desired generation {desired['generation']}"),
             "change_id": f"desired/{desired['model']}/{desired['generation']}/{format_time(self._clock.now())}",
         }
@@ -100,3 +104,8 @@ class Reconcile:
             return await step(order)
         except StepFault as fault:
             return {"state": REFUSED if fault.kind == REFUSED else UNREACHABLE, "detail": fault.detail}
+
+
+def _names(states: Mapping[str, Document]) -> list[str]:
+    """The versions and policies that are withdrawn in any region."""
+    return sorted({name for state in states.values() for name in state.get("names", [])})

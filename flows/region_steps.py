@@ -120,13 +120,15 @@ class RegionSteps:
         return await _as_value(step())
 
     async def reconcile(self, order: Document) -> Document:
-        """Serve the target unless that is what stands, or a hold does. Answers {state, detail}. Raises StepFault."""
+        """Serve the target unless that is what stands, or a hold does. Answers {state, detail}, and `names` where the
+        target's version or policy was withdrawn. Raises StepFault."""
         region, path = order["region"], _release_path(order)
         present = await self._ask_release(region, "GET", path)
         target = {name: order["target"][name] or present["stable"][name] for name in ("version", "policy")}
         serves = f"serves {present['stable']['version']}"
-        if target["version"] in present["withdrawn"]:
-            return {"state": WITHDRAWN, "detail": serves}
+        names = _withdrawn(target, present)
+        if names:
+            return {"state": WITHDRAWN, "detail": serves, "names": names}
         if present["stable"] == target and present["candidate"] is None and not present["rollout_id"]:
             return {"state": "in sync", "detail": serves}
         if present["hold"] is not None and not present["rollout_id"]:
@@ -135,10 +137,12 @@ class RegionSteps:
         return {"state": "healed", "detail": await self._heal(order, present, target)}
 
     async def find_withdrawn(self, order: Document) -> Document:
-        """Whether somebody withdrew the target's version there. Answers {state, detail}. Raises StepFault."""
+        """Whether somebody withdrew the target's version or policy there. Answers {state, detail, names}. Raises
+        StepFault."""
         present = await self._ask_release(order["region"], "GET", _release_path(order))
-        is_withdrawn = order["target"]["version"] in present["withdrawn"]
-        return {"state": WITHDRAWN if is_withdrawn else "", "detail": f"serves {present['stable']['version']}"}
+        names = _withdrawn(order["target"], present)
+        serves = f"serves {present['stable']['version']}"
+        return {"state": WITHDRAWN if names else "", "detail": serves, "names": names}
 
     async def _bring(self, order: Document, target: Document) -> None:
         """Have the region hold what it is to serve: it may have been away when that was rolled out."""
@@ -157,11 +161,13 @@ class RegionSteps:
         return f"served {present['stable']['version']}, serves {target['version']} now"
 
     async def withdraw(self, order: Document) -> Document:
-        """Never serve the target's version there. Answers {state, detail}. Raises StepFault."""
-        version = order["target"]["version"]
-        withdrawal = {"version": version, "reason": order["reason"], "change_id": order["change_id"]}
-        answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:withdraw", withdrawal)
-        return {"state": WITHDRAWN, "detail": f"serves {answer['stable']['version']}"}
+        """Never serve what `names` say there. Answers {state, detail}. Raises StepFault."""
+        path, serves = f"{_release_path(order)}:withdraw", ""
+        for number, name in enumerate(order["names"]):
+            withdrawal = {"version": name, "reason": order["reason"], "change_id": f"{order['change_id']}/{number}"}
+            answer = await self._ask_release(order["region"], "POST", path, withdrawal)
+            serves = f"serves {answer['stable']['version']}"
+        return {"state": WITHDRAWN, "detail": serves}
 
     async def _ask_release(
         self,
@@ -201,6 +207,11 @@ async def _as_value(step: Any) -> Document:
     except StepFault as fault:
         return fault.to_json()
     return answer
+
+
+def _withdrawn(target: Document, present: Document) -> list[str]:
+    """Which of the target's version and policy somebody withdrew in a region."""
+    return [name for name in (target["version"], target["policy"]) if name in present["withdrawn"]]
 
 
 def _is_release(answer: Document) -> bool:

@@ -83,21 +83,21 @@ def apply_closing(present: Release, closing: Closing, change_id: str) -> Release
     ended = replace(ended, candidate=None, weight=0, shadow_share=0.0, rollout_id="", valid_until=None)
     if closing.stable is None or closing.stable == present.stable or present.hold is not None:
         return ended
-    if closing.stable.version in present.withdrawn:
-        raise VersionWithdrawn(f"{present.model} {closing.stable.version} was withdrawn")
+    _check_target(present, closing.stable)
     return replace(ended, stable=closing.stable, previous=None)
 
 
-def apply_withdrawal(present: Release, version: str, change_id: str) -> Release | None:
-    """Never serve this version; go back to what was stable before. Raises NothingToReturnTo."""
-    if version in present.withdrawn:
+def apply_withdrawal(present: Release, name: str, change_id: str) -> Release | None:
+    """Never serve this version, or this policy; go back to what was stable before. Raises NothingToReturnTo."""
+    if name in present.withdrawn:
         return None
-    candidate = present.candidate if present.candidate and present.candidate.version != version else None
-    previous = present.previous if present.previous and present.previous.version != version else None
+    withdrawn = (*present.withdrawn, name)
+    candidate = present.candidate if present.candidate and not present.candidate.named_in([name]) else None
+    previous = present.previous if present.previous and not present.previous.named_in([name]) else None
     stable = present.stable
-    if stable.version == version:
-        if previous is None or previous.version in present.withdrawn:
-            raise NothingToReturnTo(f"{present.model} {version} is all that this region can serve")
+    if stable.named_in([name]):
+        if previous is None or previous.named_in(withdrawn):
+            raise NothingToReturnTo(f"{present.model} {name} is all that this region can serve")
         stable, previous = previous, None
     return replace(
         present,
@@ -107,16 +107,16 @@ def apply_withdrawal(present: Release, version: str, change_id: str) -> Release 
         candidate=candidate,
         weight=present.weight if candidate else 0,
         shadow_share=present.shadow_share if candidate else 0.0,
-        withdrawn=(*present.withdrawn, version),
+        withdrawn=withdrawn,
         change_id=change_id,
     )
 
 
-def lift_withdrawal(present: Release, version: str, change_id: str) -> Release | None:
-    """Let a version be served again; nothing is served otherwise than before."""
-    if version not in present.withdrawn:
+def lift_withdrawal(present: Release, name: str, change_id: str) -> Release | None:
+    """Let a version, or a policy, be served again; nothing is served otherwise than before."""
+    if name not in present.withdrawn:
         return None
-    left = tuple(other for other in present.withdrawn if other != version)
+    left = tuple(other for other in present.withdrawn if other != name)
     return replace(present, generation=present.generation + 1, withdrawn=left, change_id=change_id)
 
 
@@ -130,8 +130,8 @@ def lift_hold(present: Release, change_id: str) -> Release | None:
 def check_not_withdrawn(present: Release, change: ReleaseChange) -> None:
     """Raises VersionWithdrawn."""
     for target in (change.stable, change.candidate):
-        if target is not None and target.version in present.withdrawn:
-            raise VersionWithdrawn(f"{present.model} {target.version} was withdrawn")
+        if target is not None:
+            _check_target(present, target)
 
 
 def check_open_to_rollout(present: Release, change: ReleaseChange, now: datetime) -> None:
@@ -161,6 +161,12 @@ def release_data(release: Release) -> dict[str, object]:
         "previous": _target_data(release.previous) if release.previous else None,
         "ended_rollout": release.ended_rollout or None,
     }
+
+
+def _check_target(present: Release, target: Target) -> None:
+    name = target.named_in(present.withdrawn)
+    if name is not None:
+        raise VersionWithdrawn(f"{present.model} {name} was withdrawn")
 
 
 def _target_data(target: Target) -> dict[str, str]:

@@ -14,7 +14,7 @@ number that the orchestration counts, so that the second time changes nothing an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -223,17 +223,23 @@ class RolloutLog:
         """Write down that somebody was told, or how often it was tried."""
         await self._put(NOTICES, row.key, row, document)
 
-    async def forsake(self, model: str, version: str, by: str, reason: str) -> None:
-        """Abort the rollout of a version that is under way, and no longer desire it."""
+    async def forsake(self, model: str, name: str, by: str, reason: str) -> None:
+        """Abort the rollout of a version, or a policy, that is under way, and no longer desire it."""
         rollout_id = (await self.active()).get(model)
         order = await self.read_order(rollout_id) if rollout_id else None
-        if rollout_id and order and order["target"]["version"] == version:
+        if rollout_id and order and name in order["target"].values():
             said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}"}
             with suppress(RolloutOver):  # promoted everywhere just now; should it still become desired, see `reconcile`
                 await self.give_order(rollout_id, "abort", said)
         desired = await self.desired(model)
-        if desired and desired["target"]["version"] == version and desired["previous"] is not None:
-            await self.desire(model, desired["previous"], f"undo-{desired['generation']}")
+        if desired and name in desired["target"].values():
+            await self.desire_previous(desired, [name], f"undo-{desired['generation']}")
+
+    async def desire_previous(self, desired: Document, withdrawn: Collection[str], by: str) -> None:
+        """Desire again what was desired before, unless that is withdrawn itself or there is nothing."""
+        previous = desired["previous"]
+        if previous is not None and not set(withdrawn).intersection(previous.values()):
+            await self.desire(desired["model"], previous, by)
 
     async def _take_model(self, model: str, rollout_id: str) -> None:
         standing = ""

@@ -195,8 +195,9 @@ class Rollouts:
             faults.append(Fault("/policy", f"No such policy: {plan.policy}. Publish it first."))
         if faults:
             raise InvalidRequest(faults)
-        if release is not None and plan.version in release.withdrawn:
-            raise VersionWithdrawn(f"{plan.model} {plan.version} was withdrawn; an operator has to lift that first")
+        withdrawn = [name for name in (plan.version, plan.policy) if release is not None and name in release.withdrawn]
+        if withdrawn:
+            raise VersionWithdrawn(f"{plan.model} {withdrawn[0]} was withdrawn; an operator has to lift that first")
         return digest or "", policy_digest or ""
 
     async def _release(self, model: str) -> Release | None:

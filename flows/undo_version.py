@@ -1,4 +1,4 @@
-"""Take every region back from a version at once, in any phase of any rollout, asked of any region.
+"""Take every region back from a version, or a policy, at once, in any phase of any rollout, asked of any region.
 
 This region goes first, because it can be reached for certain; then all others at the same time. Where control is
 away, the regions are taken back nonetheless: their releases refuse the version from then on, whoever asks for it.
@@ -39,8 +39,9 @@ class UndoVersion:
     async def __call__(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
         """Withdraw it everywhere. Answers what each region said: {regions: {name: {release} or {fault}}}.
 
-        In the control region, a rollout of that version is aborted too, and what was desired before is again; that
-        comes last, so that papers that are away keep no region from going back. Raises NotFound or LedgerUnavailable.
+        `version` may be a policy (`name/version`). In the control region, a rollout of it is aborted too, and what was
+        desired before is again; that comes last, so that papers that are away keep no region from going back. Raises
+        NotFound or LedgerUnavailable.
         """
         undone = await self._everywhere(call, model, version, reason, "withdraw")
         if self._log is not None:

@@ -7,6 +7,7 @@ id, and the candidate takes the buckets below its weight.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,11 @@ class Target:
     version: str
     policy: str
 
+    def named_in(self, names: Collection[str]) -> str | None:
+        """Its version or its policy, whichever is among these names. No version has a slash in it, and every policy
+        has one."""
+        return next((name for name in (self.version, self.policy) if name in names), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -34,7 +40,8 @@ class Release:
     the others that the candidate scores unseen. `valid_until` ends the candidate when nobody renews it.
 
     `rollout_id` is the rollout that is open here, `ended_rollout` the last one that was closed: it can't come back.
-    `previous` is what was stable before. `hold` says why no rollout may touch the release."""
+    `previous` is what was stable before. `withdrawn` are the model versions and policies that it may not serve, `hold`
+    says why no rollout may touch it."""
 
     model: str
     stable: Target
@@ -51,9 +58,9 @@ class Release:
     ended_rollout: str = ""
 
     def candidate_at(self, now: datetime) -> Target | None:
-        """The candidate, unless its lease has run out or its version is withdrawn."""
+        """The candidate, unless its lease has run out or it is withdrawn."""
         candidate = self.candidate
-        if candidate is None or candidate.version in self.withdrawn:
+        if candidate is None or candidate.named_in(self.withdrawn):
             return None
         return candidate if self.valid_until is None or now < self.valid_until else None
 

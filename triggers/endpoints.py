@@ -122,12 +122,14 @@ CLOSE_RELEASE = Endpoint(
     _roles("control"), schemas.ReleaseClosing, SMALL_BYTES, schemas.Release, (*CHANGING, "version-withdrawn"),
 )  # fmt: skip
 WITHDRAW = Endpoint(
-    "release_withdraw", ("POST",), "api/v1/releases/{model}:withdraw", "Never serve a version in this region",
+    "release_withdraw", ("POST",), "api/v1/releases/{model}:withdraw",
+    "Never serve a version or a policy in this region",
     _roles("control", "operator"), schemas.Withdrawal, SMALL_BYTES, schemas.Release,
     (*CHANGING, "nothing-to-return-to"),
 )  # fmt: skip
 UNWITHDRAW = Endpoint(
-    "release_unwithdraw", ("POST",), "api/v1/releases/{model}:unwithdraw", "Let a version be served again here",
+    "release_unwithdraw", ("POST",), "api/v1/releases/{model}:unwithdraw",
+    "Let a version or a policy be served again here",
     _roles("control", "operator"), schemas.Withdrawal, SMALL_BYTES, schemas.Release, CHANGING,
 )  # fmt: skip
 UNHOLD = Endpoint(
@@ -181,11 +183,12 @@ PULL_POLICY = Endpoint(
     (*AUTHENTICATED, *BODY, *_REACHING, "invalid-request"),
 )  # fmt: skip
 UNDO = Endpoint(
-    "models_undo", ("POST",), "api/v1/models/{model}:undo", "Take every region back from a version at once",
+    "models_undo", ("POST",), "api/v1/models/{model}:undo", "Take every region back from a version or a policy at once",
     _roles("operator", "breakglass"), schemas.Undo, SMALL_BYTES, schemas.Undone, CHANGING,
 )  # fmt: skip
 LIFT = Endpoint(
-    "models_unwithdraw", ("POST",), "api/v1/models/{model}:unwithdraw", "Let every region serve a version again",
+    "models_unwithdraw", ("POST",), "api/v1/models/{model}:unwithdraw",
+    "Let every region serve a version or a policy again",
     _roles("operator"), schemas.Withdrawal, SMALL_BYTES, schemas.Undone, CHANGING,
 )  # fmt: skip
 

@@ -390,7 +390,7 @@ class ReleaseClosing(Struct, forbid_unknown_fields=True):
 
 
 class Withdrawal(Struct, forbid_unknown_fields=True):
-    """`version` is never to be served, or may be served again."""
+    """`version` is never to be served, or may be served again: a model version, or a policy such as `standard/2`."""
 
     version: ShortText
     reason: Annotated[str, Meta(min_length=1, max_length=500)]
@@ -405,14 +405,14 @@ class Reasoned(Struct, forbid_unknown_fields=True):
 
 
 class Undo(Struct, forbid_unknown_fields=True):
-    """`leave` is the version that no region is to serve any more."""
+    """`leave` is what no region is to serve any more: a model version, or a policy such as `standard/2`."""
 
     leave: ShortText
     reason: Annotated[str, Meta(min_length=1, max_length=400)]
 
 
 class Undone(Struct):
-    """What each region said: its `release`, or a `fault`."""
+    """What each region said of the `version`, or policy: its `release`, or a `fault`."""
 
     model: str
     version: str

@@ -6,6 +6,7 @@ the regions have counted is made up: `moods` says what their deals show.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,9 +22,9 @@ from orchestrations.activities import rollouts_orchestrations
 from orchestrations.engine import orchestration_input
 from orchestrations.names import NUDGE, ROLLOUT
 from rollouts.plan import Before
-from scoring.release import Release
-from tests.desk import Desk, read
-from tests.fakes import FakeClock
+from scoring.release import Release, Target
+from tests.desk import ROOT, Desk, read
+from tests.fakes import FakeClock, MemoryBundles
 from tests.replay.virtual_hub import VirtualHub
 
 REGIONS = ("westeurope", "eastus2", "brazilsouth")
@@ -31,6 +32,7 @@ CONTROL = REGIONS[0]
 MODEL = "deal-fraud"
 PATH = f"/api/v1/releases/{MODEL}"
 OLD, NEW = "1.0.0", "1.1.0"
+BEFORE = Target(OLD, "standard/1")
 PACE = {"slice_s": 15.0, "attempt_s": 30.0, "lease_s": 60.0, "rollback_s": 120.0}
 PLAN: dict[str, Any] = {
     "model": MODEL,
@@ -181,8 +183,10 @@ class Rehearsal:
             for name in REGIONS
         }
         settings = RolloutSettings(REGIONS, {}, CONTROL, PACE, {"*": least})
+        registry = MemoryBundles()
         for name in REGIONS:
             self.regions.desks[name] = Desk(
+                registry=registry,
                 others=self.regions,
                 engine=self.engine,
                 clock=self.clock,
@@ -218,9 +222,22 @@ class Rehearsal:
         self.regions.seen = [*mark.seen]
         self.regions.moods, self.regions.away, self.regions.mute, self.regions.instead = {}, set(), set(), {}
 
+    async def publish_policy(self, version: str) -> None:
+        """Publish a policy `standard` of that version."""
+        policy = json.loads((ROOT / "policies/standard/1.json").read_text()) | {"version": version}
+        response = await self.desk.send("PUT", f"/api/v1/policies/standard/versions/{version}", policy, "operator")
+        assert response.status_code == 201, response.get_body()
+
+    async def undo(self, region: str, leave: str) -> None:
+        """Undo, asked of a region."""
+        body = {"leave": leave, "reason": "it misbehaves"}
+        response = await self.regions.desks[region].send("POST", f"/api/v1/models/{MODEL}:undo", body, "operator")
+        assert response.status_code == 200, response.get_body()
+
     async def start(self, **changes: object) -> None:
         """Start a rollout of the plan with these changes."""
-        response = await self.desk.send("POST", "/api/v1/rollouts", {**PLAN, **changes}, "operator")
+        plan = {name: value for name, value in {**PLAN, **changes}.items() if value is not None}
+        response = await self.desk.send("POST", "/api/v1/rollouts", plan, "operator")
         assert response.status_code == 202, response.get_body()
         self.id = read(response)["id"]
 
@@ -284,7 +301,7 @@ class Rehearsal:
         """Whether regions serve what they did before there was a rollout, and nothing of it is left."""
         releases = [await self.release(region) for region in regions]
         return all(
-            (one.stable.version, one.candidate, one.weight, one.shadow_share, one.rollout_id) == (OLD, None, 0, 0.0, "")
+            (one.stable, one.candidate, one.weight, one.shadow_share, one.rollout_id) == (BEFORE, None, 0, 0.0, "")
             for one in releases
         )
 

@@ -451,13 +451,50 @@ async def test_undo_from_any_region_stops_the_rollout_and_takes_every_region_bac
     await rehearsal.start()
     await rehearsal.run_to_promotion(FIRST)
     await rehearsal.run_to_exposure(SECOND)
-    undo = {"leave": NEW, "reason": "it misbehaves"}
-    response = await rehearsal.regions.desks[THIRD].send("POST", "/api/v1/models/deal-fraud:undo", undo, "operator")
-    assert response.status_code == 200
+    await rehearsal.undo(THIRD, NEW)
     assert await rehearsal.served() == dict.fromkeys(REGIONS, OLD)
     await rehearsal.run()
     assert await rehearsal.phase() == "RolledBack"
     assert await rehearsal.is_as_before()
+
+
+@pytest.mark.parametrize("region", REGIONS)
+async def test_policy_alone_is_rolled_out_and_undone_from_any_region_while_that_is_under_way(
+    rehearsal: Rehearsal, region: str
+) -> None:
+    await rehearsal.publish_policy("2")
+    await rehearsal.start(version=None, policy="standard/2")
+    await rehearsal.run_to_exposure(SECOND)
+    release = await rehearsal.release(FIRST)
+    assert (release.stable.version, release.stable.policy) == (OLD, "standard/2")
+    await rehearsal.undo(region, "standard/2")
+    policies = {name: (await rehearsal.release(name)).stable.policy for name in REGIONS}
+    assert policies == dict.fromkeys(REGIONS, "standard/1")
+    for _ in range(2):
+        await rehearsal.run()
+        await rehearsal.room.reconcile()
+    assert await rehearsal.phase() == "RolledBack"
+    assert await rehearsal.is_as_before()
+
+
+async def test_policy_that_was_undone_is_desired_nowhere_until_somebody_lifts_that(rehearsal: Rehearsal) -> None:
+    await rehearsal.publish_policy("2")
+    await rehearsal.start(version=None, policy="standard/2")
+    await rehearsal.run()
+    assert await rehearsal.phase() == "Succeeded"
+    rehearsal.regions.away = {SECOND}
+    await rehearsal.undo(THIRD, "standard/2")
+    rehearsal.regions.away = set()
+    for _ in range(2):
+        await rehearsal.room.reconcile()
+    assert await rehearsal.is_as_before()
+    assert {(await rehearsal.release(name)).withdrawn for name in REGIONS} == {("standard/2",)}
+    plan = {"model": "deal-fraud", "policy": "standard/2"}
+    refused = await rehearsal.desk.send("POST", "/api/v1/rollouts", plan, "operator")
+    assert (refused.status_code, "standard/2 was withdrawn" in str(refused.get_body())) == (409, True)
+    lift = {"version": "standard/2", "reason": "mended"}
+    await rehearsal.desk.send("POST", "/api/v1/models/deal-fraud:unwithdraw", lift, "operator")
+    assert {(await rehearsal.release(name)).withdrawn for name in REGIONS} == {()}
 
 
 async def test_orchestration_that_is_lost_is_taken_back_to_what_each_region_served(rehearsal: Rehearsal) -> None:

@@ -114,7 +114,10 @@ def _undo(control: Region, arguments: argparse.Namespace) -> int:
 
 
 def _undone(said: Document) -> str:
-    return str(said["fault"]) if "fault" in said else f"serves {said['release']['stable']['version']}"
+    if "fault" in said:
+        return str(said["fault"])
+    stable = said["release"]["stable"]
+    return f"serves {stable['version']} with {stable['policy']}"
 
 
 def _target(rollout: Document) -> str:
@@ -177,7 +180,12 @@ def _add_common(parser: argparse.ArgumentParser, verb: str) -> None:
         parser.add_argument("--reason", default="", help="why")
     if verb == "undo":
         parser.add_argument("model")
-        parser.add_argument("--leave", required=True, metavar="VERSION", help="the version that nobody is to serve")
+        parser.add_argument(
+            "--leave",
+            required=True,
+            metavar="VERSION",
+            help="the version, or the policy (name/version), that nobody is to serve",
+        )
         parser.add_argument("--reason", default="")
 
 
@@ -194,7 +202,7 @@ VERBS = {
     "resume": "let a rollout go on",
     "abort": "abort a rollout: every region goes back",
     "promote-full": "skip pauses, bakes and gates, but no verdict",
-    "undo": "take every region back from a version at once",
+    "undo": "take every region back from a version or a policy at once",
 }
 RUN: Mapping[str, Callable[[Region, argparse.Namespace], int]] = {
     "start": _start,

@@ -187,7 +187,7 @@ async def test_undo_that_did_not_reach_control_ends_the_rollout_and_is_followed_
     for _ in range(2):
         assert await papers.reconcile() == []
     said = (await papers.log.orders(ROLLOUT))["abort"]
-    assert (said["by"], said["reason"]) == ("reconciler", "undo: it is withdrawn in brazilsouth")
+    assert (said["by"], said["reason"]) == ("reconciler", "undo: 1.1.0 is withdrawn in brazilsouth")
     assert await papers.fleet.served() == {"westeurope": "1.0.0", "eastus2": "1.1.0", "brazilsouth": "1.0.0"}
     assert (await papers.fleet.release("westeurope")).withdrawn == ("1.1.0",)
     desired = await papers.log.desired("deal-fraud")

@@ -60,6 +60,8 @@ def test_shadow_looks_on_at_its_share_of_stables_deals_only() -> None:
         ({"candidate": None}, False),
         ({"withdrawn": ("1.1.0",)}, False),
         ({"withdrawn": ("1.0.0",)}, True),
+        ({"withdrawn": ("standard/1",)}, False),
+        ({"withdrawn": ("standard/2", "1")}, True),
         ({"valid_until": NOW + timedelta(seconds=1)}, True),
         ({"valid_until": NOW}, False),
         ({"valid_until": NOW - timedelta(seconds=1)}, False),

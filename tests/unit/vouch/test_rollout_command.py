@@ -199,7 +199,10 @@ def test_undo_says_what_each_region_serves_and_fails_where_one_could_not_be_reac
     region.answer("POST", path, {"regions": {"westeurope": served, "eastus2": served}},
                   {"regions": {"westeurope": served, "eastus2": {"fault": "eastus2 did not answer"}}})  # fmt: skip
     ran = run("undo", "deal-fraud", "--leave", "1.1.0")
-    assert (ran.code, ran.out) == (0, "westeurope: serves 1.0.0\neastus2: serves 1.0.0\n")
+    assert (ran.code, ran.out) == (
+        0,
+        "westeurope: serves 1.0.0 with standard/1\neastus2: serves 1.0.0 with standard/1\n",
+    )
     assert region.last.body == {"leave": "1.1.0", "reason": "undone from the command line"}
     ran = run("undo", "deal-fraud", "--leave", "1.1.0", "--reason", "bad")
     assert (ran.code, ran.out.splitlines()[1]) == (1, "eastus2: eastus2 did not answer")
