@@ -53,7 +53,8 @@ def test_guide_to_ones_own_model_does_what_it_says(tmp_path: Path) -> None:
     """Its notebook, then its command with its overrides, in a folder of their own."""
     (tmp_path / "build").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    (notebook,), (command,), (overrides,) = _blocks("python"), _blocks("sh"), _blocks("json")
+    (notebook,), (command,), (overrides, looked_up) = _blocks("python"), _blocks("sh"), _blocks("json")
+    assert any("source" in stated for stated in json.loads(looked_up).values())
     subprocess.run([sys.executable, "-c", notebook], cwd=tmp_path, env=environment, check=True, capture_output=True)
     (tmp_path / "features.json").write_text(overrides)
     arguments = [*command.split()[1:], "--features", "features.json"]
