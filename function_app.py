@@ -78,7 +78,7 @@ def connect_storage(settings: Settings) -> AzureStorage:
     """The region's own storage account."""
     if settings.storage_connection:
         return connect_by_string(settings.storage_connection)
-    return connect_by_identity(settings.tables_url, settings.blobs_url)
+    return connect_by_identity(settings.tables_url, settings.blobs_url, settings.managed_identity_client_id)
 
 
 def connect_lake(settings: Settings, storage: AzureStorage) -> StorageService:
@@ -86,7 +86,8 @@ def connect_lake(settings: Settings, storage: AzureStorage) -> StorageService:
     if settings.lake_connection:
         return connect_by_string(settings.lake_connection).blobs
     if settings.lake_blobs_url:
-        return connect_by_identity(settings.tables_url, settings.lake_blobs_url).blobs
+        client_id = settings.managed_identity_client_id
+        return connect_by_identity(settings.tables_url, settings.lake_blobs_url, client_id).blobs
     return storage.blobs
 
 
@@ -94,7 +95,9 @@ def connect_vault(settings: Settings) -> Vault:
     """The vault that the region's keys are in."""
     if settings.vault_folder:
         return FileVault(Path(settings.vault_folder))
-    return connect_key_vault(settings.vault_url, settings.signing_key, settings.wrapping_key)
+    return connect_key_vault(
+        settings.vault_url, settings.signing_key, settings.wrapping_key, settings.managed_identity_client_id
+    )
 
 
 def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
@@ -143,7 +146,7 @@ def connect_identity(settings: Settings) -> AppTokens:
     """What this app calls other regions with."""
     if settings.app_token_file:
         return FileAppTokens(Path(settings.app_token_file))
-    return IdentityAppTokens()
+    return IdentityAppTokens(settings.managed_identity_client_id)
 
 
 def connect_registry(settings: Settings) -> BlobsBundles | None:
@@ -151,7 +154,8 @@ def connect_registry(settings: Settings) -> BlobsBundles | None:
     if settings.registry_connection:
         return BlobsBundles(connect_by_string(settings.registry_connection).blobs, REGISTRY_CONTAINER)
     if settings.registry_blobs_url:
-        registry = connect_by_identity(settings.tables_url, settings.registry_blobs_url)
+        client_id = settings.managed_identity_client_id
+        registry = connect_by_identity(settings.tables_url, settings.registry_blobs_url, client_id)
         return BlobsBundles(registry.blobs, REGISTRY_CONTAINER)
     return None
 

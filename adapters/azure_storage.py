@@ -14,6 +14,7 @@ from io import BytesIO
 import aiohttp
 from yarl import URL
 
+from adapters.azure_credential import open_credential
 from adapters.azure_signing import BlobKeySigner, IdentitySigner, Signer, SigningFailed, TableKeySigner
 
 MAX_CONNECTIONS = 64
@@ -112,10 +113,9 @@ def connect_by_string(connection_string: str) -> AzureStorage:
     )
 
 
-def connect_by_identity(tables_url: str, blobs_url: str) -> AzureStorage:
-    """By the app's managed identity; `azure-identity` is imported only here, because it takes half a second."""
+def connect_by_identity(tables_url: str, blobs_url: str, client_id: str = "") -> AzureStorage:
+    """By the app's managed identity; `client_id` is that of a user-assigned one."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415
-    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 
-    signer = IdentitySigner(DefaultAzureCredential(), (AzureError,))
+    signer = IdentitySigner(open_credential(client_id), (AzureError,))
     return AzureStorage(tables=StorageService(tables_url, signer), blobs=StorageService(blobs_url, signer))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
+from adapters.azure_credential import open_credential
 from flows.ports import RegionAnswer, RegionUnreachable
 from flows.regions import Region
 
@@ -41,15 +42,15 @@ class FileAppTokens:
 class IdentityAppTokens:
     """The app's managed identity; `azure-identity` is imported on first need, and keeps tokens itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, client_id: str = "") -> None:
+        self._client_id = client_id
         self._credential: Any = None
 
     async def token_for(self, audience: str) -> str:
         from azure.core.exceptions import AzureError  # noqa: PLC0415
-        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 
         if self._credential is None:
-            self._credential = DefaultAzureCredential()
+            self._credential = open_credential(self._client_id)
         try:
             token = await self._credential.get_token(f"{audience}/.default")
         except AzureError as error:

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from adapters.azure_credential import open_credential
 from adapters.azure_signing import IdentitySigner
 from adapters.azure_storage import Answer, StorageService, Unanswered
 from flows.trail_ports import VaultFailed, WrappedByVault
@@ -141,12 +142,11 @@ class KeyVaultVault:
             pause_s *= 2
 
 
-def connect_key_vault(url: str, signing_key: str, wrapping_key: str) -> KeyVaultVault:
-    """By the app's managed identity; `azure-identity` is imported only here, because it takes half a second."""
+def connect_key_vault(url: str, signing_key: str, wrapping_key: str, client_id: str = "") -> KeyVaultVault:
+    """By the app's managed identity; `client_id` is that of a user-assigned one."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415
-    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 
-    signer = IdentitySigner(DefaultAzureCredential(), (AzureError,), SCOPE)
+    signer = IdentitySigner(open_credential(client_id), (AzureError,), SCOPE)
     return KeyVaultVault(StorageService(url, signer), signing_key, wrapping_key)
 
 
