@@ -68,7 +68,8 @@ READINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that a region was asked, and the status it answered; 0 where no answer came back."""
+    """A request that a region was asked, the status it answered (0: it wasn't reached), whether the answer came back,
+    and what the region's deals showed then."""
 
     at: datetime
     region: str
@@ -76,6 +77,8 @@ class Seen:
     path: str
     body: Mapping[str, Any]
     status: int
+    is_answered: bool
+    mood: str
 
 
 @dataclass
@@ -100,9 +103,10 @@ class Regions:
         headers: Mapping[str, str] | None = None,
     ) -> RegionAnswer:
         answer = await self._ask(region, method, path, body, headers) if region not in self.away else None
-        reached = answer is not None and region not in self.mute
-        self.seen.append(Seen(self.clock.now(), region, method, path, body or {}, answer.status if reached else 0))
-        if answer is None or not reached:
+        status, is_answered = (0, False) if answer is None else (answer.status, region not in self.mute)
+        mood = self.moods.get(region, GOOD)
+        self.seen.append(Seen(self.clock.now(), region, method, path, body or {}, status, is_answered, mood))
+        if answer is None or not is_answered:
             raise RegionUnreachable(f"{region} did not answer")
         return answer
 

@@ -116,7 +116,14 @@ class VirtualHub:
         """Start an instance, as a client does."""
         now = self.now()
         instance = Instance(
-            instance_id, uuid.uuid4().hex, name, VERSION, Status.PENDING, now, now, json.dumps(json.dumps(given))
+            instance_id,
+            uuid.uuid5(uuid.NAMESPACE_OID, instance_id).hex,
+            name,
+            VERSION,
+            Status.PENDING,
+            now,
+            now,
+            json.dumps(json.dumps(given)),
         )
         self._start(instance, start_event(instance, now, generation=0))
 
@@ -137,6 +144,10 @@ class VirtualHub:
     def output(self, instance_id: str) -> Any:
         """What an instance that has ended answered."""
         return json.loads(self.instances[instance_id].output_text or "null")
+
+    async def answer(self, name: str, payload: str) -> Answer:
+        """What an orchestrator answers to a payload, whoever it came from."""
+        return await self._functions.answer(name, payload)
 
     def now(self) -> int:
         return _ticks(self._clock.now())
@@ -176,7 +187,7 @@ class VirtualHub:
         turn = Turn(instance, self.histories[instance_id], [message.event for message in arrived], ())
         new = build_new_events(turn, self.now)
         payload = build_payload(turn, new)
-        answer = await self._functions.answer(instance.name, payload)
+        answer = await self.answer(instance.name, payload)
         self.turns.append(TakenTurn(instance.name, instance_id, payload, answer))
         commit = finish_turn(turn, new, answer, VERSION, self.now)
         self.instances[instance_id] = commit.instance
