@@ -13,6 +13,7 @@ from tests.desk import Desk, golden_deal, read
 from triggers.problems import KINDS, build_problem
 
 ACTIVATION = {"snapshot": "s1", "manifest_sha256": "0" * 64}
+RELEASE_OF_NONE = {"subject": "P-1", "hold_id": "0" * 32, "reason": "x"}
 WRONG: list[tuple[str, str, object, str | None, dict[str, str], int, str]] = [
     ("POST", "/api/v1/deals:score", golden_deal(), None, {}, 401, "unauthenticated"),
     ("POST", "/api/v1/deals:score", golden_deal(), "auditor", {}, 403, "not-allowed"),
@@ -48,6 +49,31 @@ WRONG: list[tuple[str, str, object, str | None, dict[str, str], int, str]] = [
     ("GET", "/api/v1/lake/versions/x", None, "auditor", {}, 404, "not-found"),
     ("GET", "/api/v1/lake/audit/x:y", None, "auditor", {}, 404, "no-such-path"),
     ("POST", "/api/v1/lake/audit/x", None, "auditor", {}, 405, "method-not-allowed"),
+    ("GET", "/api/v1/decisions/x?proof=maybe", None, "auditor", {}, 400, "invalid-parameter"),
+    ("POST", "/api/v1/decisions:search", {}, "auditor", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/decisions:search", {"deal_id": "D-1", "limit": 0}, "auditor", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/decisions:search", {"deal_id": "D-1", "after": "x"}, "auditor", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/decisions/x:search", {"deal_id": "D-1"}, "auditor", {}, 404, "no-such-path"),
+    ("POST", "/api/v1/exports/20261123T210000Z:open", {}, "auditor", {}, 404, "not-found"),
+    ("POST", "/api/v1/exports/20261123T210001Z:open", {}, "auditor", {}, 404, "not-found"),
+    ("POST", "/api/v1/exports/now:open", {"dataset": "releases"}, "auditor", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/subjects:erase", {"subject": "P-1"}, "privacy", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/subjects:erase", {"subject": "", "reason": "x"}, "privacy", {}, 422, "invalid-request"),
+    (
+        "POST",
+        "/api/v1/subjects:erase",
+        {"subject": "P-1", "reason": "x", "all": 1},
+        "privacy",
+        {},
+        422,
+        "invalid-request",
+    ),
+    ("POST", "/api/v1/subjects:erase", {"subject": "P-1", "reason": "x"}, "auditor", {}, 403, "not-allowed"),
+    ("POST", "/api/v1/subjects:hold", {"subject": "P\n1", "reason": "x"}, "privacy", {}, 422, "invalid-request"),
+    ("POST", "/api/v1/subjects:release", RELEASE_OF_NONE, "privacy", {}, 404, "not-found"),
+    ("POST", "/api/v1/subjects:access", {"subject": "P-1", "limit": 101}, "privacy", {}, 422, "invalid-request"),
+    ("GET", "/api/v1/subjects:access", None, "privacy", {}, 405, "method-not-allowed"),
+    ("GET", "/api/v1/erasures/x", None, "privacy", {}, 404, "not-found"),
     ("GET", "/v2/models/nobody", None, "scorer", {}, 404, "not-found"),
     ("POST", "/v2/models/deal-fraud/infer", {}, "scorer", {}, 422, "invalid-request"),
     ("POST", "/v2/models/deal-fraud/infer", b"[[", "scorer", {}, 400, "malformed-body"),
