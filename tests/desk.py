@@ -34,6 +34,7 @@ from flows.regions import Region
 from flows.rollouts import RolloutSettings
 from flows.seal_window import SealSettings
 from flows.service import Service
+from local.routes import decode_path
 from scoring.release import Release, Target
 from tests.fakes import (
     MemoryBundles,
@@ -248,7 +249,7 @@ class Desk:
     ) -> func.HttpResponse:
         """Send as a client would; `body` is sent as JSON unless it is bytes. The host's route order is kept."""
         parts = urlsplit(url)
-        handler, route_params = self._find(method, parts.path)
+        handler, route_params = self._find(method, decode_path(parts.path.encode()))
         raw = body if isinstance(body, bytes) else (b"" if body is None else json.dumps(body).encode())
         sent = {**(JSON if raw else {}), **({"authorization": f"Bearer {roles}"} if roles is not None else {})}
         request = func.HttpRequest(

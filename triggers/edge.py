@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import azure.functions as func
 import msgspec
@@ -127,7 +127,7 @@ class Edge:
 
     async def _answer(self, endpoint: Endpoint, exchange: Exchange, answer: Answer) -> Reply:
         if endpoint is not UNMATCHED and _is_of_another_route(exchange.request):
-            raise nothing_answers(urlsplit(exchange.request.url).path)
+            raise nothing_answers(unquote(urlsplit(exchange.request.url).path))
         if endpoint.roles is not None:
             caller = await self._tokens.authenticate(exchange.header("authorization"))
             call = exchange.call

@@ -29,6 +29,8 @@ WRONG: list[tuple[str, str, object, str | None, dict[str, str], int, str]] = [
     ("PUT", "/api/v1/releases/deal-fraud:serve", None, "operator", {}, 404, "no-such-path"),
     ("GET", "/nowhere", None, None, {}, 404, "no-such-path"),
     ("GET", "/api/v1/decisions/x", None, "auditor", {}, 404, "not-found"),
+    ("GET", "/api/v1/decisions/f10cc4f3-ae39-789a-81cf-e9d7627bffe1", None, "auditor", {}, 404, "not-found"),
+    ("GET", "/api/v1/decisions/x%3Ay", None, "auditor", {}, 404, "no-such-path"),
     ("GET", "/api/v1/decisions/../../etc/passwd", None, "auditor", {}, 404, "no-such-path"),
     ("POST", "/api/v1/decisions/x:label", {"label": "maybe"}, "labeller", {}, 422, "invalid-request"),
     ("GET", "/api/v1/models/deal-fraud/versions/9", None, "scorer", {}, 404, "not-found"),

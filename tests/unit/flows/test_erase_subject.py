@@ -459,3 +459,15 @@ async def test_erasure_that_two_carry_on_at_once_is_one(other: str) -> None:
         assert found is not None
         assert (found.stage, found.records) == (Stage.COMPLETE, 3)
     assert at > 30
+
+
+@pytest.mark.parametrize(
+    "subject", ["deal:", "deal:x", "deal:f10cc4f3-ae39-789a-81cf-e9d7627bffe1", "deal:" + "0" * 32]
+)
+async def test_subject_that_only_looks_like_a_decisions_own_is_a_person_of_that_name(
+    persons: Persons, subject: str
+) -> None:
+    await persons.decide(subject)
+    await persons.erase(subject)
+    persons.mark_erased(subject)
+    await persons.check()

@@ -24,6 +24,7 @@ from tests.unit.flows.trail import HOUR, START, Trail
 
 NEXT = Window(START.end_s, HOUR)
 LABEL = ("fraud", "claims-desk", "2026-12-01T00:00:00Z")
+NO_TIME = "f10cc4f3-ae39-789a-81cf-e9d7627bffe1"  # of the year 10414
 NOBODY = "01a20b88-7c4e-7995-b00e-1b51e55f7352"
 
 
@@ -97,7 +98,7 @@ async def test_label_and_review_of_a_decision_in_the_lake_are_found_with_it(trai
     assert await read(trail, record) == late
 
 
-@pytest.mark.parametrize("wrong", ["", "x", "../etc", NOBODY])
+@pytest.mark.parametrize("wrong", ["", "x", "../etc", NOBODY, NO_TIME, "f10cc4f3-ae39-4891-81cf-e9d7627bffe1"])
 async def test_decision_that_is_none_is_not_found(trail: Trail, wrong: str) -> None:
     with pytest.raises(NotFound):
         await trail.records.read_decision(CALL, wrong)
