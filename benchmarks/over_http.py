@@ -153,8 +153,8 @@ def _why_behind(measured: Measured, name: str, connections: int, wanted: float) 
 
 
 REMEDIES = {
-    MEMORY: "By cProfile (apart from this run, on 2026-11-24) some 60 % of ours is the flow (its parts: In process); "
-    "of the edge, the log line takes 11 %, decoding the body, the response and the token about 5 % each. A compiled "
+    MEMORY: "By cProfile (apart from this run, on 2026-11-26) some 60 % of ours is the flow (its parts: In process); "
+    "of the edge, the log line takes 9 %, decoding the body, the response and the token about 5 % each. A compiled "
     "record writer and a leaner log line would come nearer.",
     REAL: "One caller waits a commit for every decision, and durability before the answer is the promise; with many "
     "the commit is shared, and what remains is to write, sign and read the transaction's text in Python.",
