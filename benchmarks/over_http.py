@@ -32,7 +32,7 @@ from local.regions import account_of
 
 CONNECTIONS = (1, 32, 256)
 ROUNDS = 3
-SECONDS = 3.0
+SECONDS = 2.0
 WARM_UP_SECONDS = 2.0
 DEALS = 1_000
 SCORE = "/api/v1/deals:score"

@@ -28,7 +28,7 @@ from scoring.model import Model
 from scoring.policy import Policy
 
 DEALS, DECISIONS, AT_ONCE = 2_000, 20_000, 500
-ROUNDS = 9
+ROUNDS = 5
 POLICY = "standard/1"
 PLAIN, EXPLAINED = "scores alone", "scores and contributions"
 PREDICT, REPLAY = "lightgbm.Booster.predict, numpy matrix", "replay of decoded records"

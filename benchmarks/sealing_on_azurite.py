@@ -115,7 +115,7 @@ class Region:
         )
         clock, entropy, length_s = SystemClock(), SystemEntropy(), FIRST.length_s
         lake, self.lanes = BlobsLake(counted.blobs), TablesLanes(counted, length_s)
-        keyring = Keyring(TablesRows(counted, "keyring"), self.vault, entropy)
+        keyring = Keyring(TablesRows(counted, "keyring", BULK_LIMITS), self.vault, entropy)
         kept = BlobsBundles(counted.blobs, "versions")
         self.lane = SealLane(
             REGION,
@@ -123,7 +123,7 @@ class Region:
             self.lanes,
             keyring,
             RecordKeyring(TablesRecordKeys(counted, length_s), keyring, entropy),
-            SubjectKeys(TablesRows(counted, "subjects"), keyring, entropy),
+            SubjectKeys(TablesRows(counted, "subjects", BULK_LIMITS), keyring, entropy),
             TablesIndex(counted),
             KnownBins(HeldModels(FolderModels(ROOT / "model_artifacts"), kept), kept),
         )
