@@ -19,7 +19,9 @@ from audit.records import Record
 from audit.windows import Window
 from flows.errors import Archived, Erased, LedgerUnavailable, NotFound, StorageFailed, StorageUnavailable
 from flows.trail_ports import VaultFailed
+from tests.fakes_trail import Steps
 from tests.unit.flows.conftest import CALL
+from tests.unit.flows.persons import run_apart
 from tests.unit.flows.trail import HOUR, START, Trail
 
 NEXT = Window(START.end_s, HOUR)
@@ -403,3 +405,26 @@ async def test_rewrap_wraps_the_keyring_by_the_newest_key_and_is_recorded(trail:
     assert trail.row_of(UUID(noted.record_id))["type"] == "vouch.keys.rewrapped.v1"
     trail.restart()
     assert (await read(trail, record))["decision"] == record.event
+
+
+async def test_deal_whose_window_is_sealed_during_the_search_is_found() -> None:
+    at = 0
+    while True:
+        at += 1
+        fresh = Trail()
+        record = decide(fresh, "D-1")
+        fresh.pass_windows()
+        steps = Steps(at=at)
+
+        def seal_elsewhere(fresh: Trail = fresh, steps: Steps = steps) -> None:
+            fresh.use(Steps())
+            run_apart(fresh.seal())
+            fresh.use(steps)
+
+        steps.meanwhile = seal_elsewhere
+        fresh.use(steps)
+        page = await fresh.records.search_decisions(CALL, "D-1", None, 5)
+        assert [found["decision"]["id"] for found in page.found] == [str(record.record_id)]
+        if len(steps.calls) < at:
+            break
+    assert at > 3
