@@ -13,12 +13,23 @@ import aiohttp
 
 from local.failures import LocalFailed
 from local.plan import Plan
+from rollouts.defaults import METRICS as DEFAULTS
+from rollouts.plan import Of, metric_data
 from training.claims import Claim
 from vouch.calls import Refused, Region, read_token
 from vouch.rollout_picture import watch_live, write_lines
 
 MODEL, VERSION = "deal-fraud", "1.1.0"
-PLAN = {"model": MODEL, "version": VERSION, "bake": "PT3S", "deadline": "PT10M"}
+METRICS = [rule for rule in DEFAULTS if (rule.name, rule.of) != ("latency_p95_ms", Of.RATIO)]
+"""The defaults but one. Four regions, their storage, their sealing and their callers share this machine: how many times
+longer a decision takes than a minute ago says more of that than of a version. The bound of 50 ms more stays."""
+PLAN = {
+    "model": MODEL,
+    "version": VERSION,
+    "bake": "PT3S",
+    "deadline": "PT10M",
+    "metrics": [metric_data(rule) for rule in METRICS],
+}
 CALLERS_PER_REGION = 6
 PAUSE_S = 0.005
 
