@@ -96,5 +96,7 @@ class ControlRoom:
             await self.log.desire(order["model"], order["target"], order["rollout_id"], order["before"])
         elif order["phase"] == Phase.FAILED and order["before"] is not None:
             await self.log.desire_first(order["model"], order["before"], order["rollout_id"])
-        await self.log.end(order["model"], order["rollout_id"])
+        if order.get("left"):  # an orchestration of an older version names none
+            await self.log.leave(order, order["left"])
+        await self.log.end(order["model"], order["rollout_id"], order["phase"])
         return {}

@@ -1,6 +1,7 @@
 """Bring every region to what it is to serve, when no rollout is under way: the desired state is one row a model.
 
-A rollout that is under way is left alone, unless somebody withdrew its version in a region: then it is aborted.
+A rollout that is under way is left alone, unless somebody withdrew its version in a region: then it is aborted. One
+that has ended is closed in the regions that were away then.
 
 A region is found
 
@@ -20,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from flows.ports import Clock
-from flows.region_steps import REFUSED, UNREACHABLE, RegionSteps, StepFault
+from flows.region_steps import FAILED, REFUSED, UNREACHABLE, RegionSteps, StepFault
 from flows.rollout_log import RolloutLog
 from flows.times import format_time
 
@@ -41,8 +42,32 @@ class Reconcile:
         active = await self._log.active()
         for rollout_id in active.values():
             await self._follow_undo(rollout_id)
+        for rollout in await self._log.left():
+            if rollout["model"] not in active:  # another's generations are not to be disturbed
+                await self._close(rollout)
         wanted = [desired for desired in await self._log.all_desired() if desired["model"] not in active]
         return [await self._reconcile(desired) for desired in wanted]
+
+    async def _close(self, rollout: Document) -> None:
+        """Close a rollout where that could not be done in its own time. Who says no is told of, and asked no more."""
+        answers = await asyncio.gather(*(self._close_in(rollout, region) for region in rollout["left"]))
+        faults = {region: answer.get("fault") for region, answer in zip(rollout["left"], answers, strict=True)}
+        for region, fault in faults.items():
+            said = f"not closed: {fault['detail']}" if fault else "closed"
+            logger.warning("Rollout %s of %s in %s: %s.", rollout["rollout_id"], rollout["model"], region, said)
+        away = {region for region, fault in faults.items() if fault and fault["kind"] in {UNREACHABLE, FAILED}}
+        await self._log.leave(rollout, {region: rollout["left"][region] for region in sorted(away)})
+
+    async def _close_in(self, rollout: Document, region: str) -> Document:
+        closing = {
+            "rollout_id": rollout["rollout_id"],
+            "model": rollout["model"],
+            "region": region,
+            "stable": rollout["left"][region],
+            "reason": "closed by the reconciler",
+            "change_id": f"{rollout['rollout_id']}-{region}/closed",
+        }
+        return await self._steps.close_rollout(closing)
 
     async def _follow_undo(self, rollout_id: str) -> None:
         """A version that is withdrawn in one region is rolled out no further: whoever undid it may not have reached

@@ -3,6 +3,7 @@
     rollouts / <id>                   the order: plan, starter, what is to be served
     rollouts / !active-<model>        which rollout of a model is under way, so that there is one at a time
     desired  / <model>                what every region is to serve when no rollout is under way
+    desired  / !left-<id>             the regions that a rollout could not be closed in
     <id>     / orders                 what people have said: approvals, pause, abort; told once, read often
     <id>     / shown-<source>         where the rollout stands, and each region: the newest of its kind
     <id>     / event-<source>-<seq>   the timeline, insert-only
@@ -29,6 +30,9 @@ ROLLOUTS, DESIRED, NOTICES, ORDERS = "rollouts", "desired", "notices", "orders"
 CONTROL_SOURCE = "rollout"
 STOPS, FINISH = ("abort", "reject"), "finish"
 TRIES = 5
+LAST_SEQ = 99_999
+"""Behind whatever an orchestration noted."""
+
 Document = Mapping[str, Any]
 
 
@@ -65,13 +69,29 @@ class RolloutLog:
             row.key.removeprefix("!active-"): row.document["rollout_id"] for row in rows if row.document["rollout_id"]
         }
 
-    async def end(self, model: str, rollout_id: str) -> None:
-        """Let the next rollout of the model begin."""
+    async def end(self, model: str, rollout_id: str, phase: str = "") -> None:
+        """Let the next rollout of the model begin; how this one ended."""
+        after = {"rollout_id": "", "taken_at": "", "ended": rollout_id, "phase": phase}
 
         def ended(document: Document | None) -> Document | None:
-            return {"rollout_id": "", "taken_at": ""} if document and document["rollout_id"] == rollout_id else None
+            return after if document and document["rollout_id"] == rollout_id else None
 
         await self._change(ROLLOUTS, f"!active-{model}", ended)
+
+    async def ended(self) -> dict[str, str]:
+        """The last rollout of each model, where none is under way, and the phase that it ended in."""
+        rows = [row.document for row in await self._list(ROLLOUTS) if row.key.startswith("!active-")]
+        return {row["ended"]: row["phase"] for row in rows if row.get("phase")}
+
+    async def leave(self, order: Document, left: Mapping[str, Document | None]) -> None:
+        """Remember the regions that a rollout could not be closed in, and what each is to go back to."""
+        document = {"rollout_id": order["rollout_id"], "model": order["model"], "left": dict(left)}
+        await self._change(DESIRED, f"!left-{order['rollout_id']}", lambda _: document)
+
+    async def left(self) -> list[Document]:
+        """The rollouts that could not be closed in every region."""
+        rows = [row.document for row in await self._list(DESIRED) if row.key.startswith("!left-")]
+        return [row for row in rows if row["left"]]
 
     async def orders(self, rollout_id: str) -> Document:
         """What people have said of a rollout."""
@@ -123,6 +143,21 @@ class RolloutLog:
         if transition.get("notice"):
             await self._insert(NOTICES, f"{rollout_id}-{name}", {**event, "notice": transition["notice"], "tries": 0})
         await self.show(rollout_id, source, seq, transition["shown"])
+
+    async def note_end(self, rollout_id: str, phase: str, message: str) -> None:
+        """Write down how a rollout ended in place of its orchestration."""
+        shown = {"wave": 0, **(await self.read_shown(rollout_id)).get(CONTROL_SOURCE, {}), "gate": None}
+        transition = {
+            "rollout_id": rollout_id,
+            "source": CONTROL_SOURCE,
+            "seq": LAST_SEQ,
+            "at": format_time(self._clock.now()),
+            "what": phase,
+            "message": message,
+            "shown": {**shown, "phase": phase, "message": message},
+            "notice": "finished",
+        }
+        await self.note(transition)
 
     async def show(self, rollout_id: str, source: str, seq: int, shown: Document) -> None:
         """Show where it stands, unless something newer is shown."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from flows.ports import Clock, Engine, EngineFailed
 from flows.rollout_log import RolloutLog
+from flows.rollouts import PAST_PHASES
 
 BROKEN = frozenset({"Failed", "Terminated", "Canceled"})
 START_GRACE_S = 30.0
@@ -39,6 +40,11 @@ class WatchRollouts:
                 await self._watch(client, model, rollout_id)
             except EngineFailed as error:
                 faults.append(error)
+        for rollout_id, phase in (await self._log.ended()).items():
+            try:
+                await self._watch_ended(client, rollout_id, phase)
+            except EngineFailed as error:
+                faults.append(error)
         try:
             await self._engine.purge(client, self._clock.now() - self._keep)
         except EngineFailed as error:
@@ -60,6 +66,14 @@ class WatchRollouts:
             reason = f"its orchestration was {status or 'lost'}"
             logger.error("Rollout %s is taken back: %s.", rollout_id, reason)
             await self._engine.rescue(client, order, reason)
+
+    async def _watch_ended(self, client: Any, rollout_id: str, phase: str) -> None:
+        """An orchestration that broke after it had ended the rollout could not say so any more."""
+        if await self._log.read_phase(rollout_id) in PAST_PHASES:
+            return
+        status = await self._engine.status(client, rollout_id)
+        if not status or status in BROKEN:
+            await self._log.note_end(rollout_id, phase, f"ended; its orchestration was {status or 'lost'} then")
 
     async def _tell_if_stuck(self, order: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) -> None:
         seen_at = max([str(order["started_at"]), *(str(one["seen_at"]) for one in shown.values())])

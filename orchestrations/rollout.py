@@ -140,7 +140,7 @@ class RolloutRun:
         """Every region is promoted: let this be the desired state, and close the rollout everywhere. Raises Stopped
         where somebody was quicker."""
         stable = self._opened[self._regions[0]].stable
-        answer = yield from self._finish(Phase.SUCCEEDED, self._order["target"], stable)
+        answer = yield from self._finish(Phase.SUCCEEDED, self._order["target"], stable, {})
         if "stopped" in answer:
             raise Stopped(Event.STOPPED, STOPS[answer["stopped"]])
         faults = yield from self._close(dict.fromkeys(self._regions), "promoted everywhere")
@@ -156,7 +156,8 @@ class RolloutRun:
         faults = yield from self._close(before, stopped.reason, noting)
         event, message = judge_rollback(faults)
         phase = next_phase(self.phase, event)
-        yield from self._finish(phase, None, self._served_before)
+        left = {region: before[region] for region, fault in faults.items() if fault is not None}
+        yield from self._finish(phase, None, self._served_before, left)
         yield from self._tell(event, f"{stopped.reason}; {message}", notice="finished")
 
     def _open(self, regions: Sequence[str]) -> Waiting:
@@ -337,7 +338,13 @@ class RolloutRun:
         faults = {region: fault_of(beside.answers[region]) for region in stables}
         return {region: fault["detail"] if fault else None for region, fault in faults.items()}
 
-    def _finish(self, phase: Phase, target: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Steps:
+    def _finish(
+        self,
+        phase: Phase,
+        target: Mapping[str, Any] | None,
+        before: Mapping[str, Any] | None,
+        left: Mapping[str, Any],
+    ) -> Steps:
         """Let the next rollout begin, and on success let this be the desired state. It has to be written."""
         order = {
             "rollout_id": self._order["id"],
@@ -345,6 +352,7 @@ class RolloutRun:
             "phase": phase.value,
             "target": target,
             "before": before,
+            "left": left,
         }
         until = self._context.current_utc_datetime + FOR_EVER
         return (yield from ask_until(self._context, FINISH_ROLLOUT, order, self._pace, until))

@@ -152,7 +152,8 @@ async def test_success_is_the_desired_state_once_and_lets_the_next_rollout_begin
     rollout, room = read(await start(desk)), desk.service.control
     assert room is not None
     before = {"version": "1.0.0", "policy": "standard/1"}
-    order = {"rollout_id": rollout["id"], "model": "deal-fraud", "target": rollout["target"], "before": before}
+    order = {"rollout_id": rollout["id"], "model": "deal-fraud", "phase": "Succeeded", "target": rollout["target"],
+             "before": before}  # fmt: skip
     for _ in range(2):
         await room.finish_rollout(order)
     desired = read(await desk.send("GET", "/api/v1/fleet/deal-fraud", roles="operator"))["desired"]

@@ -404,6 +404,23 @@ async def test_promoted_region_that_was_away_while_it_was_taken_back_is_healed_b
     assert await rehearsal.is_as_before()
 
 
+async def test_region_that_was_opened_and_away_while_it_was_taken_back_is_closed_by_the_reconciler(
+    rehearsal: Rehearsal,
+) -> None:
+    """Another region was never opened, so that nobody can say what all of them are to go back to."""
+    rehearsal.regions.away = {SECOND}
+    await rehearsal.start()
+    await rehearsal.steps(12)
+    rehearsal.regions.away = {SECOND, THIRD}
+    await rehearsal.say("abort")
+    await rehearsal.run()
+    assert await rehearsal.phase() == "Failed"
+    assert (await rehearsal.release(THIRD)).rollout_id == rehearsal.id
+    rehearsal.regions.away = set()
+    await rehearsal.room.reconcile()
+    assert await rehearsal.is_as_before()
+
+
 async def test_candidate_whose_control_is_gone_serves_no_longer_than_its_lease(rehearsal: Rehearsal) -> None:
     await rehearsal.start()
     await rehearsal.run_to_exposure(FIRST)

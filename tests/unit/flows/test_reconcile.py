@@ -12,7 +12,9 @@ from flows.errors import LedgerUnavailable, StorageFailed
 from flows.ports import RegionAnswer
 from flows.reconcile import Reconcile
 from flows.region_steps import RegionSteps
-from tests.unit.flows.fleet import NEW, OLD, REGIONS, ROLLOUT, Fleet, Papers
+from flows.release_changes import ReleaseChange
+from scoring.release import Target
+from tests.unit.flows.fleet import NEW, OLD, REGIONS, ROLLOUT, Fleet, Papers, call_as
 
 
 @dataclass
@@ -233,3 +235,42 @@ async def test_papers_that_cannot_be_read_change_no_region(papers: Papers) -> No
     with pytest.raises(LedgerUnavailable):
         await papers.reconcile()
     assert papers.fleet.asked == []
+
+
+@pytest.fixture
+async def behind() -> Papers:
+    """A rollout that could not be closed in eastus2, and whose model nobody ever desired anything of."""
+    papers = Papers()
+    change = ReleaseChange(Target(**OLD), Target(**NEW), 10, 0.0, ROLLOUT)
+    await papers.fleet.desks["eastus2"].service.change_release(call_as("control"), "deal-fraud", change, 1, "c-1")
+    await papers.log.leave({"rollout_id": ROLLOUT, "model": "deal-fraud"}, {"eastus2": OLD})
+    return papers
+
+
+async def test_region_that_a_rollout_left_behind_is_closed_when_it_is_back_and_then_left_alone(behind: Papers) -> None:
+    behind.fleet.away = {"eastus2"}
+    await behind.reconcile()
+    assert [one["left"] for one in await behind.log.left()] == [{"eastus2": OLD}]
+    behind.fleet.away = set()
+    await behind.reconcile()
+    release = await behind.fleet.release("eastus2")
+    assert (release.candidate, release.rollout_id, release.ended_rollout) == (None, "", ROLLOUT)
+    assert await behind.log.left() == []
+    asked = len(behind.fleet.asked)
+    await behind.reconcile()
+    assert len(behind.fleet.asked) == asked
+
+
+async def test_region_that_a_rollout_left_behind_waits_while_another_rollout_is_under_way(behind: Papers) -> None:
+    await behind.begin("another")
+    await behind.reconcile()
+    assert (await behind.fleet.release("eastus2")).rollout_id == ROLLOUT
+
+
+async def test_region_that_refuses_to_be_closed_is_told_of_and_asked_no_more(
+    behind: Papers, caplog: pytest.LogCaptureFixture
+) -> None:
+    behind.fleet.instead["eastus2"] = RegionAnswer(409, {"title": "No", "detail": "1.0.0 was withdrawn."})
+    await behind.reconcile()
+    assert "in eastus2: not closed: 409 No: 1.0.0 was withdrawn." in caplog.text
+    assert await behind.log.left() == []

@@ -149,3 +149,29 @@ async def test_look_at_rollouts_that_cannot_be_read_is_told_and_purges_nothing(p
     with pytest.raises(LedgerUnavailable):
         await look(papers)
     assert papers.engine.purged_until == []
+
+
+@pytest.mark.parametrize(("status", "told"), [("Terminated", "Terminated"), ("Failed", "Failed"), ("", "lost")])
+async def test_rollout_whose_orchestration_broke_after_its_end_is_told_as_ended(
+    papers: Papers, status: str, told: str
+) -> None:
+    await papers.begin()
+    await papers.show(phase="RollingBack")
+    await papers.log.end("deal-fraud", ROLLOUT, "RolledBack")
+    papers.engine.statuses[ROLLOUT] = status
+    for _ in range(2):
+        await look(papers)
+    assert await papers.log.read_phase(ROLLOUT) == "RolledBack"
+    (event,) = await papers.log.read_timeline(ROLLOUT)
+    assert event["message"] == f"ended; its orchestration was {told} then"
+    assert papers.engine.rescued == []
+
+
+@pytest.mark.parametrize("status", ["Running", "Pending", "Completed"])
+async def test_rollout_whose_orchestration_is_about_to_tell_its_end_is_left_to_it(papers: Papers, status: str) -> None:
+    await papers.begin()
+    await papers.show(phase="RollingBack")
+    await papers.log.end("deal-fraud", ROLLOUT, "RolledBack")
+    papers.engine.statuses[ROLLOUT] = status
+    await look(papers)
+    assert await papers.log.read_phase(ROLLOUT) == "RollingBack"
