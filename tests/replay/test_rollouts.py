@@ -156,6 +156,7 @@ async def test_doubt_is_ended_by_whoever_stops_the_rollout(rehearsal: Rehearsal,
     await rehearsal.run_to("Paused")
     await rehearsal.say(verb)
     await rehearsal.run()
+    assert (await rehearsal.read())["message"].startswith(f"{verb}ed; ")
     assert await rehearsal.phase() == "RolledBack"
     assert await rehearsal.is_as_before()
 
@@ -208,13 +209,25 @@ async def test_promoting_in_full_does_not_outvote_a_doubt(rehearsal: Rehearsal) 
     assert await rehearsal.is_as_before()
 
 
+async def test_promoting_in_full_waits_for_metrics_that_cannot_be_read(rehearsal: Rehearsal) -> None:
+    await rehearsal.start(bake="PT1M")
+    await rehearsal.run_to_exposure(FIRST)
+    await rehearsal.steps(20)  # in the bake
+    rehearsal.regions.instead[FIRST, "metrics"] = BROKEN
+    assert await rehearsal.say("promoteFull") == 200
+    await rehearsal.run()
+    assert (await rehearsal.read())["message"].startswith(f"{FIRST}: error_rate: 503")
+    assert not [seen for seen in rehearsal.changes() if seen.body["stable"]["version"] == NEW]
+
+
 async def test_pause_goes_no_further_between_waves_and_in_a_region(rehearsal: Rehearsal) -> None:
     await rehearsal.start(deadline="PT8M")
     await rehearsal.run_to_promotion(FIRST)
     await rehearsal.say("pause")
     await rehearsal.run_to("Paused")
     await rehearsal.steps(60)
-    assert (await rehearsal.release(SECOND)).candidate is None
+    assert await rehearsal.phase() == "Paused"
+    assert {seen.region for seen in rehearsal.asked(":pull")} == {FIRST}
     await rehearsal.say("resume")
     await rehearsal.run_to_exposure(SECOND)
     await rehearsal.say("pause")
@@ -288,6 +301,21 @@ async def test_too_few_deals_that_pause_on_failure_wait_for_a_person_before_the_
     rollout = await rehearsal.read()
     assert rollout["phase"] == "RolledBack"
     assert "the rollout's deadline has passed" in rollout["message"]
+    assert await rehearsal.is_as_before()
+
+
+async def test_full_weight_that_too_few_deals_have_seen_is_not_promoted(rehearsal: Rehearsal) -> None:
+    """The plan names no analysis after its last weight; the promotion needs one all the same."""
+    await rehearsal.start()
+    await rehearsal.run_to_exposure(FIRST)
+
+    async def is_full() -> bool:
+        return (await rehearsal.release(FIRST)).weight == 100
+
+    await rehearsal.run(is_full)
+    rehearsal.regions.moods = {FIRST: FEW}
+    await rehearsal.run()
+    assert not [seen for seen in rehearsal.changes() if seen.body["stable"]["version"] == NEW]
     assert await rehearsal.is_as_before()
 
 
@@ -452,6 +480,7 @@ async def test_failure_that_pauses_is_taken_back_when_somebody_says_so(rehearsal
     await rehearsal.run_to("Paused")
     await rehearsal.say(verb)
     await rehearsal.run()
+    assert (await rehearsal.read())["message"].startswith(f"{verb}ed; ")
     assert await rehearsal.phase() == "RolledBack"
     assert await rehearsal.is_as_before()
 
