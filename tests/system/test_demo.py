@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -27,5 +28,5 @@ def test_demo_of_a_running_system_decides_every_claim_tells_how_well_and_rolls_o
         line.split(":")[0] for line in done.stdout.splitlines() if line.startswith(("SOUND", "NOT SO", "EQUAL"))
     ]
     assert verdicts == ["SOUND", "NOT SOUND", "SOUND", "EQUAL"]
-    assert "1 were erased on a person's request" in done.stdout
+    assert re.search(r"^[1-9]\d* were erased on a person's request", done.stdout, re.MULTILINE)
     assert {served(system, region) for region in system.plan.regions} == {"1.1.0"}
