@@ -6,7 +6,6 @@ says how many are under way. A release carries out the erasures that were waitin
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,8 +20,6 @@ from flows.mentions import FindMentions
 from flows.ports import Clock, Entropy
 from flows.times import format_time
 from flows.write_record import Note, WriteRecord
-
-logger = logging.getLogger("vouch.privacy")
 
 
 @dataclass(frozen=True, slots=True)

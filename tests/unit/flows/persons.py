@@ -220,3 +220,27 @@ def at_once(persons: Persons, steps: Steps, act: Callable[[Persons], Coroutine[A
     trail.records, trail.room = this_one
     trail.use(steps)
     return outcome
+
+
+def acts(persons: Persons, kind: str) -> list[dict[str, Any]]:
+    """What was recorded of a kind, in the ledger, oldest first."""
+    rows = [row for lane in persons.trail.lanes.lanes.values() for row in lane.record_rows()]
+    named = sorted((str(row["RowKey"]), row) for row in rows if row["type"] == f"vouch.subject.{kind}.v1")
+    return [unpack_event(row)["data"] for _, row in named]
+
+
+async def lived(persons: Persons) -> None:
+    """P-1 and others, in the lake, in the ledger and sealed, and in the open window, with reviews."""
+    purged = await persons.decide("P-1")
+    await persons.decide("P-2")
+    await persons.review(purged)
+    await persons.seal()
+    persons.purge()
+    sealed = await persons.decide("P-1", "P-3")
+    await persons.review(sealed)
+    await persons.decide("P-3")
+    await persons.seal()
+    fresh = await persons.decide("P-1")
+    await persons.decide("P-2", "P-3")
+    await persons.review(fresh)
+    await persons.review(purged)
