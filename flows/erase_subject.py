@@ -16,7 +16,7 @@ Each step can be done again, and the erasure goes on where it stopped: by the ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from uuid import UUID
@@ -121,24 +121,24 @@ class EraseSubject:
             erasure = replace(standing, at_ms=int(at.clock.now().timestamp() * 1000))
         elif (await at.subject_keys.erased_at(erasure.handle) or 0) >= erasure.at_ms:
             return await at.log.save(standing, replace(erasure, stage=Stage.ERASING))  # an earlier try came so far
-        is_held = await at.holds.is_held(erasure.who)
-        if is_held and standing.stage is Stage.DEFERRED:
+        if standing.waits_for and await at.holds.stands(standing.waits_for):
             return standing
         found = await at.mentions.of(erasure.who)
         shared = await at.holds.shared(found, _is_meant(erasure))
-        if is_held or shared:
-            return await self._defer(standing, len(shared), reason)
+        if shared or await at.holds.is_held(erasure.who):
+            return await self._defer(standing, shared, reason)
         erasure = await self._note_links(replace(erasure, stage=Stage.ORDERED), found)
         ordered = await at.log.save(standing, erasure)
         try:
             await at.subject_keys.erase(ordered.handle, ordered.at_ms)
         except SubjectHeld:
-            return await self._defer(ordered, len(found.records), reason)
+            return await self._defer(ordered, {}, reason)
         return await at.log.save(ordered, replace(ordered, stage=Stage.ERASING))
 
-    async def _defer(self, standing: Erasure, shared: int, reason: str) -> Erasure:
+    async def _defer(self, standing: Erasure, shared: Mapping[str, Set[UUID]], reason: str) -> Erasure:
         """Put it off. That is recorded once, by whoever ordered it."""
-        deferred = replace(standing, stage=Stage.DEFERRED, shared=shared)
+        kept, waits_for = set().union(*shared.values()), min(shared, default="")
+        deferred = replace(standing, stage=Stage.DEFERRED, shared=len(kept), waits_for=waits_for)
         if standing.stage is not Stage.DEFERRED and reason:
             await self._record(RecordType.SUBJECT_DEFERRED, deferred, reason)
         return await self._at.log.save(standing, deferred)

@@ -1,6 +1,6 @@
 """Erasures and legal holds that are under way, in the table `erasures`: handles and ids, nothing of a person.
 
-open/<handle>        ordered -> erasing -> pending -> (deleted)        done/<erasure id>, once all is over
+open/<erasure id>    ordered -> erasing -> pending -> (deleted)        done/<erasure id>, once all is over
                        |  ^
                        v  |   whenever a hold stands in its way, or no longer does
                      deferred
@@ -40,8 +40,9 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """`order_id` is another one for each call that orders it; `at_ms` is the time up to which everything is erased;
-    `shared` counts the records that a hold keeps, `records` those that there were, `archived` those of them that lie
-    in an offline tier; `until` is the start of the last window that was not sealed then."""
+    `shared` counts the records that holds keep, `waits_for` is one of these holds; `records` counts those that there
+    were, `archived` those of them that lie in an offline tier; `until` is the start of the last window that was not
+    sealed then."""
 
     erasure_id: str
     order_id: str
@@ -54,6 +55,7 @@ class Erasure:
     at_ms: int
     stage: Stage = Stage.ORDERED
     shared: int = 0
+    waits_for: str = ""
     records: int = 0
     archived: int = 0
     until: int = 0
@@ -81,17 +83,17 @@ class ErasureLog:
         self._rows = rows
 
     async def order(self, erasure: Erasure) -> Erasure:
-        """Open an erasure, or order anew the one that is open for the same person: it keeps its id, and what it has
-        counted."""
+        """Open an erasure, or order anew one of the same person that has not begun: it keeps its id. One that has begun
+        is finished apart, whatever becomes of this one."""
         while True:
-            row = await self._rows.read(OPEN, erasure.handle)
+            rows = await self._rows.list(OPEN)
+            waiting = next((row for row in rows if _is_waiting(_erasure(row), erasure.handle)), None)
             try:
-                if row is None:
-                    await self._rows.insert(OPEN, erasure.handle, _document(erasure))
+                if waiting is None:
+                    await self._rows.insert(OPEN, erasure.erasure_id, _document(erasure))
                     return erasure
-                standing = _erasure(row)
-                anew = replace(erasure, erasure_id=standing.erasure_id, records=standing.records)
-                await self._rows.replace(OPEN, row, _document(anew))
+                anew = replace(erasure, erasure_id=_erasure(waiting).erasure_id)
+                await self._rows.replace(OPEN, waiting, _document(anew))
             except Superseded:
                 continue
             return anew
@@ -118,10 +120,7 @@ class ErasureLog:
 
     async def find(self, erasure_id: str) -> Erasure | None:
         """An erasure by its id, open or over."""
-        for erasure in await self.open():
-            if erasure.erasure_id == erasure_id:
-                return erasure
-        row = await self._rows.read(DONE, erasure_id)
+        row = await self._rows.read(OPEN, erasure_id) or await self._rows.read(DONE, erasure_id)
         return None if row is None else _erasure(row)
 
     async def note_links(self, erasure: Erasure, links: Iterable[tuple[str, UUID]]) -> None:
@@ -154,7 +153,7 @@ class ErasureLog:
         return [msgspec.convert(row.document, Hold) for row in await self._rows.list(HOLDS)]
 
     async def _standing(self, erasure: Erasure) -> Row:
-        row = await self._rows.read(OPEN, erasure.handle)
+        row = await self._rows.read(OPEN, erasure.erasure_id)
         if row is None or _erasure(row) != erasure:
             raise Superseded("another call carries the erasure on")
         return row
@@ -166,6 +165,11 @@ class ErasureLog:
             row = await self._rows.read(partition, key)
             if row is not None:
                 await self._rows.replace(partition, row, document)
+
+
+def _is_waiting(erasure: Erasure, handle: str) -> bool:
+    """Whether it is that person's and has not begun."""
+    return erasure.handle == handle and erasure.stage in {Stage.ORDERED, Stage.DEFERRED}
 
 
 def _links(erasure: Erasure) -> str:

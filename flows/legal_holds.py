@@ -44,13 +44,14 @@ class LegalHolds:
     async def is_held(self, who: Who) -> bool:
         return await self._subject_keys.is_held(who.handle)
 
-    async def shared(self, found: Mentions, is_meant: Callable[[UUID], bool]) -> set[UUID]:
-        """Those of the records that somebody who is held has a part in."""
+    async def stands(self, hold_id: str) -> bool:
+        return await self._log.find_hold(hold_id) is not None
+
+    async def shared(self, found: Mentions, is_meant: Callable[[UUID], bool]) -> dict[str, set[UUID]]:
+        """Those of the records that somebody who is held has a part in, by the hold that keeps them."""
         records = {record_id for record_id in found.records if is_meant(record_id)}
-        kept: set[UUID] = set()
-        for hold in await self._log.holds():
-            kept |= records & await self._held_by(hold, found)
-        return kept
+        kept = {hold.hold_id: records & await self._held_by(hold, found) for hold in await self._log.holds()}
+        return {hold_id: held for hold_id, held in kept.items() if held}
 
     async def _held_by(self, hold: Hold, found: Mentions) -> set[UUID]:
         if hold.decision_id:

@@ -65,7 +65,10 @@ class Life:
         await self.killed(self.persons.trail.seal, stop)
 
     async def do_purge(self) -> None:
-        self.persons.purge()
+        """Retention is far longer than an erasure takes."""
+        standing = await self.persons.trail.records.privacy.log.open()
+        if all(erasure.stage is Stage.DEFERRED for erasure in standing):
+            self.persons.purge()
 
     async def do_tick(self, stop: int) -> None:
         await self.killed(self.persons.tick, stop)
