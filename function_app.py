@@ -107,6 +107,7 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
     clock = SystemClock()
     regions = parse_regions(json.loads(settings.regions_file.read_text()))
     kept = BlobsBundles(storage.blobs, KEPT_CONTAINER)
+    lake = BlobsLake(connect_lake(settings, storage))
     service = build_service(
         residency=Residency(regions[settings.region], regions, settings.residency_required),
         default_model=settings.default_model,
@@ -125,11 +126,11 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         lease_s=settings.idempotency_lease_s,
         call_region=HttpsRegions(regions, connect_identity(settings)),
         kept=kept,
-        lake=BlobsLake(connect_lake(settings, storage)),
+        lake=lake,
         reference_rows=TablesRows(storage, REFERENCE_TABLE),
         registry=connect_registry(settings),
         control=build_control(settings, storage, regions),
-        trail=build_trail_ports(settings, storage),
+        trail=build_trail_ports(settings, storage, lake),
         trail_settings=TrailSettings(
             settings.trail_origin,
             settings.seal,
@@ -178,10 +179,10 @@ def build_control(settings: Settings, storage: AzureStorage, regions: Mapping[st
     )
 
 
-def build_trail_ports(settings: Settings, storage: AzureStorage) -> TrailPorts:
+def build_trail_ports(settings: Settings, storage: AzureStorage, lake: BlobsLake) -> TrailPorts:
     """What the audit trail stands on."""
     return TrailPorts(
-        lake=BlobsLake(connect_lake(settings, storage)),
+        lake=lake,
         lanes=TablesLanes(storage, settings.window_s),
         record_keys=TablesRecordKeys(storage, settings.window_s),
         index=TablesIndex(storage),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.access_subject import AccessSubject
-from flows.compose_trail import TrailPorts
+from flows.compose_trail import TrailKeys, TrailPorts
 from flows.erase_subject import EraseSubject, Erasing
 from flows.erasure_log import ErasureLog
 from flows.finish_erasures import FinishErasures
 from flows.forget_records import ForgetRecords
 from flows.hold_subject import HoldSubject
 from flows.idempotency import Idempotency
-from flows.keyring import Keyring
 from flows.legal_holds import LegalHolds
 from flows.mentions import FindMentions
 from flows.open_window import OpenWindow
@@ -22,12 +21,10 @@ from flows.prove_record import ProveRecord
 from flows.read_decision import ReadDecision, ShowDecisions
 from flows.read_lake import ReadLake
 from flows.read_records import ReadRecords
-from flows.record_keys import RecordKeyring
 from flows.record_label import RecordLabel
 from flows.record_review import RecordReview
 from flows.rewrap_keys import RewrapKeys
 from flows.search_decisions import SearchDecisions
-from flows.subject_keys import SubjectKeys
 from flows.unsealed import Unsealed
 from flows.write_record import WriteRecord
 
@@ -61,13 +58,11 @@ class RecordRoom:
     privacy: PrivacyRoom
 
 
-def build_records(ports: RecordPorts, trail: TrailPorts) -> RecordRoom:
+def build_records(ports: RecordPorts, trail: TrailPorts, keys: TrailKeys) -> RecordRoom:
     """One region's."""
-    keyring = Keyring(trail.keyring_rows, trail.vault, ports.entropy)
-    record_keys = RecordKeyring(trail.record_keys, keyring, ports.entropy)
-    subject_keys = SubjectKeys(trail.subject_rows, keyring, ports.entropy)
+    keyring, subject_keys = keys.keyring, keys.subjects
     records = ReadRecords(
-        ports.region, ports.window_s, ports.ledger, ports.lake, keyring, record_keys, subject_keys
+        ports.region, ports.window_s, ports.ledger, ports.lake, keyring, keys.records, subject_keys
     )  # fmt: skip
     unsealed = Unsealed(trail.lanes, ports.clock, ports.window_s)
     mentions = FindMentions(keyring, trail.index, unsealed)

@@ -11,7 +11,7 @@ from flows.admit_deal import Residency
 from flows.bring_version import BringVersion
 from flows.change_release import ChangeRelease, ReadRelease
 from flows.compose_records import RecordPorts, build_records
-from flows.compose_trail import TrailPorts, TrailSettings, build_trail
+from flows.compose_trail import TrailPorts, TrailSettings, build_trail, open_keys
 from flows.control_room import ControlRoom
 from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
@@ -100,6 +100,7 @@ def build_service(
     decide = DecideDeals(residency, default_model, terms, ledger, idempotency, clock, entropy)
     change_release = ChangeRelease(store, models, policies, releases, write, clock)
     versions = BringVersion(registry, kept, models, policies, write)
+    keys = open_keys(trail, entropy)
     records = build_records(
         RecordPorts(
             region=region,
@@ -113,6 +114,7 @@ def build_service(
             entropy=entropy,
         ),
         trail,
+        keys,
     )
     log = RolloutLog(control.rows, write, clock) if control else None
     room = None
@@ -142,11 +144,11 @@ def build_service(
             residency.region,
             trail,
             trail_settings,
+            keys,
             checkpoint_keys={name: one.checkpoint_keys for name, one in residency.regions.items()},
             models=models,
             kept=kept,
             clock=clock,
-            entropy=entropy,
             call_region=call_region,
             finish_erasures=records.privacy.finish,
         ),

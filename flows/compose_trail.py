@@ -60,23 +60,41 @@ class TrailSettings:
     reservation_retention_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class TrailKeys:
+    """The region's keys as this process holds them: what seals records and what opens them share what was unwrapped."""
+
+    keyring: Keyring
+    records: RecordKeyring
+    subjects: SubjectKeys
+
+
+def open_keys(ports: TrailPorts, entropy: Entropy) -> TrailKeys:
+    """One region's keys; nothing is read before it is needed."""
+    keyring = Keyring(ports.keyring_rows, ports.vault, entropy)
+    return TrailKeys(
+        keyring=keyring,
+        records=RecordKeyring(ports.record_keys, keyring, entropy),
+        subjects=SubjectKeys(ports.subject_rows, keyring, entropy),
+    )
+
+
 def build_trail(
     region: Region,
     ports: TrailPorts,
     settings: TrailSettings,
+    keys: TrailKeys,
     *,
     checkpoint_keys: Mapping[str, Sequence[VerifierKey]],
     models: Models,
     kept: BundleStore,
     clock: Clock,
-    entropy: Entropy,
     call_region: RegionCalls,
     finish_erasures: FinishErasures,
 ) -> TrailRoom:
     """One region's trail. `checkpoint_keys` are the verifier keys of every region; `models` are at
     hand and `kept` in the region, for the bins of their features."""
     window_s = settings.seal.window_s
-    keyring = Keyring(ports.keyring_rows, ports.vault, entropy)
     chain = ChainLog(region.name, settings.origin, window_s, ports.lake, ports.vault, clock)
     seal = SealWindow(region.name, ports.lake, ports.lanes, chain, clock, settings.seal)
     tell_witness = TellWitness(chain, ports.lake, region.witness, call_region) if region.witness else None
@@ -90,9 +108,9 @@ def build_trail(
             region.name,
             ports.lake,
             ports.lanes,
-            keyring,
-            RecordKeyring(ports.record_keys, keyring, entropy),
-            SubjectKeys(ports.subject_rows, keyring, entropy),
+            keys.keyring,
+            keys.records,
+            keys.subjects,
             ports.index,
             KnownBins(models, kept),
         ),

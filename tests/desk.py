@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from audit.notes import Checkpoint, VerifierKey, sign_note
 from flows.admit_deal import Residency
 from flows.calls import Caller
 from flows.compose_service import ControlPorts, build_service
-from flows.compose_trail import TrailPorts, TrailSettings
+from flows.compose_trail import TrailSettings
 from flows.errors import Unauthenticated
 from flows.ports import Clock, EngineFailed, RegionAnswer, RegionUnreachable
 from flows.regions import Region
@@ -45,7 +45,7 @@ from tests.fakes import (
     MemoryReservations,
     MemoryRows,
 )
-from tests.fakes_trail import MemoryIndex, MemoryLanes, MemoryRecordKeys, MemoryVault
+from tests.fakes_trail import MemoryLanes, memory_trail
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint
@@ -219,15 +219,9 @@ class Desk:
             reference_rows=self.reference_rows,
             registry=self.registry,
             control=self.control,
-            trail=TrailPorts(
-                lake=self.lake,
+            trail=replace(
+                memory_trail(self.lake),
                 lanes=self.lanes,
-                record_keys=MemoryRecordKeys(),
-                index=MemoryIndex(),
-                vault=MemoryVault(),
-                keyring_rows=MemoryRows(),
-                subject_rows=MemoryRows(),
-                witness_rows=MemoryRows(),
                 note_rows=self.note_rows,
                 old_reservations=self.reservations,
                 erasure_rows=self.erasure_rows,

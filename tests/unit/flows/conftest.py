@@ -12,6 +12,7 @@ from flows.admit_deal import Residency
 from flows.calls import Call, Caller
 from flows.change_release import ChangeRelease
 from flows.compose_records import RecordPorts, RecordRoom, build_records
+from flows.compose_trail import open_keys
 from flows.current_references import CurrentReferences
 from flows.current_releases import CurrentReleases
 from flows.decide_deals import Answer, Asked, DecideDeals
@@ -85,7 +86,8 @@ class Stage:
             clock=self.clock,
             entropy=entropy,
         )
-        return build_records(ports, memory_trail(self.lake))
+        trail = memory_trail(self.lake)
+        return build_records(ports, trail, open_keys(trail, entropy))
 
     async def one(self, payload: object, **asked: object) -> Answer:
         """Decide one deal."""

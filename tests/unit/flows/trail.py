@@ -23,7 +23,7 @@ from audit.personal import SUBJECT, Unreadable, handle_of, open_personal, read_n
 from audit.records import Record, RecordType, build_record, digest_of_event
 from audit.windows import Window, window_of
 from flows.compose_records import RecordPorts, build_records
-from flows.compose_trail import TrailPorts, TrailSettings, build_trail
+from flows.compose_trail import TrailPorts, TrailSettings, build_trail, open_keys
 from flows.idempotency import Idempotency
 from flows.keyring import Keyring
 from flows.record_keys import RecordKeyring
@@ -103,7 +103,7 @@ class Trail:
             old_reservations=self.reservations,
             sealing=self.engine,
         )
-        self.records = build_records(self._record_ports(), ports)
+        self.records = build_records(self._record_ports(), ports, open_keys(ports, self.entropy))
         self.room = build_trail(
             REGION,
             ports,
@@ -114,11 +114,11 @@ class Trail:
                 hot_retention_s=RETENTION_S,
                 reservation_retention_s=RETENTION_S,
             ),
+            open_keys(ports, self.entropy),  # as an instance of its own, which may seal while the other one reads
             checkpoint_keys={},
             models=MemoryModels([]),
             kept=self.kept,
             clock=self.clock,
-            entropy=self.entropy,
             call_region=NoRegions(),
             finish_erasures=self.records.privacy.finish,
         )
