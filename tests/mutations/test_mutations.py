@@ -11,8 +11,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -34,7 +37,9 @@ COPIED = [
     "vouch",
 ]
 TEST_RUN_SECONDS = 120
-PLUGINS = ["-p", "pytest_asyncio.plugin"]  # no others: each costs time at every start
+# No other plugins, each costs time at every start; plain asserts: nobody reads how two long lists differ.
+OPTIONS = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin"]
+MUTATED = "test_mutation_is_caught["
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,24 @@ MUTATIONS = [
 ]
 
 
+Runs = Mapping[str, "Future[subprocess.CompletedProcess[str]]"]
+
+
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("mutants")
+def runs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """The tests of every mutation that was asked for, under way on all cores, each core with a tree of its own."""
+    asked = [item.callspec.params["mutation"] for item in request.session.items if MUTATED in item.nodeid]
+    trees: SimpleQueue[Path] = SimpleQueue()
+    cores = os.cpu_count() or 1
+    for _ in range(cores):
+        trees.put(copy_tree(tmp_path_factory.mktemp("mutants")))
+    with ThreadPoolExecutor(cores) as pool:
+        yield {mutation.name: pool.submit(run_tests, trees, mutation) for mutation in asked}
+        pool.shutdown(cancel_futures=True)
+
+
+def copy_tree(folder: Path) -> Path:
+    """What mutations touch, and what its tests need."""
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "data"))
     for name in ("pyproject.toml", "regions.json", "host.json", "function_app.py"):
@@ -65,15 +85,15 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_mutation_is_caught(tree: Path, mutation: Mutation) -> None:
+def run_tests(trees: SimpleQueue[Path], mutation: Mutation) -> subprocess.CompletedProcess[str]:
+    """The mutation's tests in a tree that has it; the tree is put back as it was."""
+    tree = trees.get()
     file = tree / mutation.file
     original = file.read_text()
-    assert original.count(mutation.old) == 1, f"{mutation.file} no longer holds this text exactly once: {mutation.old}"
-    file.write_text(original.replace(mutation.old, mutation.new))
     try:
-        run = subprocess.run(
-            [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *PLUGINS, *mutation.tests],
+        file.write_text(original.replace(mutation.old, mutation.new))
+        return subprocess.run(
+            [sys.executable, "-B", "-m", "pytest", *OPTIONS, *mutation.tests],
             cwd=tree,
             env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             capture_output=True,
@@ -83,4 +103,12 @@ def test_mutation_is_caught(tree: Path, mutation: Mutation) -> None:
         )
     finally:
         file.write_text(original)
+        trees.put(tree)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_mutation_is_caught(runs: Runs, mutation: Mutation) -> None:
+    found = (ROOT / mutation.file).read_text().count(mutation.old)
+    assert found == 1, f"{mutation.file} holds this text {found} times, not once: {mutation.old}"
+    run = runs[mutation.name].result()
     assert run.returncode == 1, f"survived (exit code {run.returncode}):\n{run.stdout[-2000:]}{run.stderr[-2000:]}"
