@@ -93,6 +93,12 @@ async def test_head_that_moved_on_without_us_closes_the_lane_with_nothing_writte
     assert writer.is_closed
 
 
+async def test_batch_of_another_writer_in_the_head_is_not_taken_for_ours() -> None:
+    table = ScriptedTable([Written(412)], head("W/9", batch=1, batch_id="another's", records=1))
+    with pytest.raises(LaneClosed):
+        await open_writer(table).append(packed())
+
+
 async def test_head_that_is_gone_closes_the_lane(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(LaneClosed):
         await open_writer(ScriptedTable([Written(404)], None)).append(packed())
