@@ -30,6 +30,7 @@ class RecordType(StrEnum):
     RELEASE_SUPERSEDED = "vouch.release.superseded.v1"
     VERSION_PUBLISHED = "vouch.version.published.v1"
     ROLLOUT_CHANGED = "vouch.rollout.changed.v1"
+    ROLLOUT_ORDERED = "vouch.rollout.ordered.v1"
     REFERENCE_ACTIVATED = "vouch.reference.activated.v1"
     REFERENCE_SUPERSEDED = "vouch.reference.superseded.v1"
     AUDIT_READ = "vouch.audit.read.v1"

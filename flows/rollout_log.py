@@ -6,7 +6,7 @@
     desired  / !left-<id>             the regions that a rollout could not be closed in
     <id>     / orders                 what people have said: approvals, pause, abort; told once, read often
     <id>     / shown-<source>         where the rollout stands, and each region: the newest of its kind
-    <id>     / event-<source>-<seq>   the timeline, insert-only
+    <id>     / event-<source>-<seq>   the timeline, insert-only: transitions, and what people said
     notices  / <id>-<source>-<seq>    what somebody is to be told, until it was
 
 Transitions are written by activities that may run twice or late: names are made of the rollout, the source and a
@@ -28,7 +28,8 @@ from flows.write_record import Note, WriteRecord
 
 ROLLOUTS, DESIRED, NOTICES, ORDERS = "rollouts", "desired", "notices", "orders"
 CONTROL_SOURCE = "rollout"
-STOPS, FINISH = ("abort", "reject"), "finish"
+PEOPLE_SOURCE = "people"
+START, STOPS, FINISH = "start", ("abort", "reject"), "finish"
 TRIES = 5
 LAST_SEQ = 99_999
 """Behind whatever an orchestration noted."""
@@ -48,6 +49,7 @@ class RolloutLog:
         """Begin a rollout, unless another of its model is under way; the order that stands, which may be one that was
         written under the same id just before. Raises RolloutUnderWay."""
         await self._take_model(order["model"], order["id"])
+        await self._say_first(order["id"], START, {"by": order["starter"], "at": order["started_at"]}, order["plan"])
         await self._insert(ROLLOUTS, order["id"], order)
         return await self.read_order(order["id"]) or order
 
@@ -99,7 +101,8 @@ class RolloutLog:
         return row.document if row else {}
 
     async def give_order(self, rollout_id: str, name: str, said: Document) -> bool:
-        """Say something once; False where it was said before. Raises RolloutOver where it is too late to stop it."""
+        """Say something once; False where it was said before. It is in the audit trail before it counts. Raises
+        RolloutOver where it is too late to stop it."""
         key = {name: dict(said)}
 
         def given(document: Document | None) -> Document | None:
@@ -107,6 +110,9 @@ class RolloutLog:
                 raise RolloutOver(f"rollout {rollout_id} is promoted everywhere; undo its version instead")
             return None if document and name in document else {**(document or {}), **key}
 
+        if given(await self.orders(rollout_id)) is None:
+            return False
+        await self._say_first(rollout_id, name, said)
         return await self._change(rollout_id, ORDERS, given)
 
     async def finish(self, rollout_id: str) -> str:
@@ -275,6 +281,20 @@ class RolloutLog:
         previous = desired["previous"]
         if previous is not None and not set(withdrawn).intersection(previous.values()):
             await self.desire(desired["model"], previous, by)
+
+    async def _say_first(self, rollout_id: str, name: str, said: Document, plan: Document | None = None) -> None:
+        """Record and show what somebody says. A start is one record however often it is asked for."""
+        by, at, reason = said["by"], said["at"], said.get("reason", "")
+        data = {"rollout_id": rollout_id, "order": name, "caller": by, "at": at, "reason": reason, "plan": plan}
+        note = Note(RecordType.ROLLOUT_ORDERED, data, {})
+        if name == START:
+            await self._write.once(note, f"rollout-{rollout_id}", f"order-{START}")
+        else:
+            await self._write(note)
+        seq = round(datetime.fromisoformat(at).timestamp() * 1000)
+        event = {"rollout_id": rollout_id, "source": PEOPLE_SOURCE, "seq": seq, "at": at, "what": name}
+        message = f"by {by}{': ' if reason else ''}{reason}"
+        await self._insert(rollout_id, f"event-{PEOPLE_SOURCE}-{seq}-{name}", {**event, "message": message})
 
     async def _take_model(self, model: str, rollout_id: str) -> None:
         standing = ""

@@ -461,7 +461,7 @@ class RolloutList(Struct):
 
 
 class Rollout(RolloutSummary):
-    """`orders` is what people have said, `timeline` every transition, oldest first."""
+    """`orders` is what people have said and still stands, `timeline` every transition and every order, oldest first."""
 
     plan: dict[str, Any]
     regions: dict[str, dict[str, Any] | None]

