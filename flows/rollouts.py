@@ -16,23 +16,21 @@ from flows.current_releases import CurrentReleases
 from flows.errors import (
     IdempotencyMismatch,
     InvalidRequest,
-    LedgerUnavailable,
     NotCounted,
     NotFound,
-    NotReady,
     RolloutOver,
     VersionWithdrawn,
 )
 from flows.idempotency import Idempotency
+from flows.look_up_subject import LookUpSubject
 from flows.ports import Clock, Ledger, Versions
 from flows.rollout_log import CONTROL_SOURCE, RolloutLog
 from flows.times import format_time
 from rollouts.gates import refuse_approval, refuse_promotion
-from rollouts.lint import lint_plan
+from rollouts.lint import lint_plan, named_by
 from rollouts.phases import Phase
 from rollouts.plan import Before, Fleet, Plan, plan_data
 from scoring.faults import Fault
-from scoring.release import Release
 
 PAST_PHASES = frozenset(phase.value for phase in Phase if phase.is_final)
 ENDING_PHASES = PAST_PHASES | {Phase.ROLLING_BACK.value}
@@ -75,16 +73,18 @@ class Rollouts:
         settings: RolloutSettings,
     ) -> None:
         self._log = log
-        self._versions = versions
-        self._releases = releases
+        self._look_up = LookUpSubject(versions, releases)
         self._ledger = ledger
         self._idempotency = idempotency
         self._clock = clock
         self._settings = settings
 
-    def lint(self, document: object) -> tuple[Plan | None, list[Fault]]:
-        """The plan with its gaps filled in, or every fault of it."""
-        return lint_plan(document, self._fleet(document))
+    async def lint(self, document: object) -> tuple[Plan | None, list[Fault]]:
+        """The plan with its gaps filled in, or every fault of it. Raises LedgerUnavailable."""
+        plan, faults = lint_plan(document, self._fleet(document))
+        subject = await self._look_up(*named_by(document))
+        faults = [*faults, *subject.faults, *subject.withdrawn]
+        return (None, faults) if faults else (plan, faults)
 
     async def start(self, call: Call, document: object, key: str | None, body: bytes) -> Started:
         """Write the order of a rollout; the orchestration is then started by its id.
@@ -92,7 +92,7 @@ class Rollouts:
         Raises InvalidRequest, RolloutUnderWay, IdempotencyMismatch, VersionWithdrawn or LedgerUnavailable."""
         plan, faults = lint_plan(document, self._fleet(document))
         if plan is None:
-            raise InvalidRequest(faults)
+            raise InvalidRequest([*faults, *(await self._look_up(*named_by(document))).faults])
         fingerprint = self._idempotency.digest(body)
         rollout_id = await self._id(call, key)
         standing = await self._log.read_order(rollout_id)
@@ -167,47 +167,23 @@ class Rollouts:
         return await self.read(rollout_id)
 
     async def _order(self, call: Call, plan: Plan, rollout_id: str, fingerprint: str) -> dict[str, Any]:
-        digest, policy_digest = await self._digests(plan)
+        subject = await self._look_up(plan.model, plan.version, plan.policy)
+        if subject.faults:
+            raise InvalidRequest(subject.faults)
+        if subject.withdrawn:
+            raise VersionWithdrawn(subject.withdrawn[0].detail)
         return {
             "id": rollout_id,
             "model": plan.model,
             "plan": plan_data(plan),
             "target": {"version": plan.version, "policy": plan.policy},
-            "digest": digest,
-            "policy_digest": policy_digest,
+            "digest": subject.digest,
+            "policy_digest": subject.policy_digest,
             "starter": call.caller.id,
             "started_at": format_time(self._clock.now()),
             "fingerprint": fingerprint,
             "pace": dict(self._settings.pace),
         }
-
-    async def _digests(self, plan: Plan) -> tuple[str, str]:
-        """What the regions have to find: the digests as this region knows them. Raises InvalidRequest."""
-        faults: list[Fault] = []
-        release = await self._release(plan.model)
-        if release is None:
-            faults.append(Fault("/model", f"No such model: {plan.model}. This region has no release of it."))
-        digest = await self._versions.model_digest(plan.model, plan.version) if plan.version else ""
-        policy_digest = await self._versions.policy_digest(plan.policy) if plan.policy else ""
-        if digest is None:
-            faults.append(Fault("/version", f"No such version: {plan.model} {plan.version}. Publish it first."))
-        if policy_digest is None:
-            faults.append(Fault("/policy", f"No such policy: {plan.policy}. Publish it first."))
-        if faults:
-            raise InvalidRequest(faults)
-        withdrawn = [name for name in (plan.version, plan.policy) if release is not None and name in release.withdrawn]
-        if withdrawn:
-            raise VersionWithdrawn(f"{plan.model} {withdrawn[0]} was withdrawn; an operator has to lift that first")
-        return digest or "", policy_digest or ""
-
-    async def _release(self, model: str) -> Release | None:
-        """What this region serves of a model; None where it is no model. Raises LedgerUnavailable."""
-        try:
-            return (await self._releases.current(model)).release
-        except NotFound:
-            return None
-        except NotReady as error:
-            raise LedgerUnavailable(f"{error}") from error
 
     async def _id(self, call: Call, key: str | None) -> str:
         """A key of a caller always gives the same rollout."""

@@ -51,6 +51,12 @@ def lint_plan(document: object, fleet: Fleet) -> tuple[Plan | None, list[Fault]]
     return (None, reader.faults) if reader.faults else (plan, [])
 
 
+def named_by(document: object) -> tuple[str, str | None, str | None]:
+    """The model, version and policy that a document names, whatever else is wrong with it; empty or None where it
+    names none that could be."""
+    return _read_subject(Reader(), document) if isinstance(document, Mapping) else ("", None, None)
+
+
 def _read_subject(reader: Reader, document: Mapping[str, object]) -> tuple[str, str | None, str | None]:
     """What is rolled out: model, version and policy."""
     if document.get("model") is None:

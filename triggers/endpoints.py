@@ -208,7 +208,8 @@ LIST_ROLLOUTS = Endpoint(
 )  # fmt: skip
 LINT_ROLLOUT = Endpoint(
     "rollouts_lint", ("POST",), "api/v1/rollouts:lint", "Find every fault of a plan, and change nothing",
-    _SEEING, schemas.RolloutPlan, SMALL_BYTES, schemas.LintedPlan, (*AUTHENTICATED, *BODY, "not-control"),
+    _SEEING, schemas.RolloutPlan, SMALL_BYTES, schemas.LintedPlan,
+    (*AUTHENTICATED, *BODY, "not-control", "ledger-unavailable"),
 )  # fmt: skip
 READ_ROLLOUT = Endpoint(
     "rollout_read", ("GET",), "api/v1/rollouts/{rollout_id}", "See where a rollout stands",

@@ -56,7 +56,7 @@ def reading_answers(room: ControlRoom) -> dict[Endpoint, Answer]:
     """What is answered without the engine."""
 
     async def lint(exchange: Exchange) -> Reply:
-        plan, faults = room.rollouts.lint(exchange.body)
+        plan, faults = await room.rollouts.lint(exchange.body)
         told = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
         return Reply({"faults": told, "plan": plan_data(plan) if plan else None})
 

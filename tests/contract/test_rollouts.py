@@ -85,6 +85,27 @@ async def test_lint_tells_every_fault_and_changes_nothing(desk: Desk) -> None:
     assert not desk.rows.rows
 
 
+async def test_lint_and_start_tell_of_what_is_not_to_be_had_beside_every_other_fault(desk: Desk) -> None:
+    plan = {"model": "deal-fraud", "version": "9.9.9", "policy": "lax/9", "bake": "soon"}
+    linted = read(await desk.send("POST", "/api/v1/rollouts:lint", plan, "operator"))
+    refused = read(await start(desk, plan))
+    assert [fault["pointer"] for fault in linted["faults"]] == ["/bake", "/version", "/policy"]
+    assert refused["errors"] == linted["faults"]
+
+
+async def test_lint_tells_of_a_model_that_there_is_none_of(desk: Desk) -> None:
+    linted = read(await desk.send("POST", "/api/v1/rollouts:lint", PLAN | {"model": "unheard-of"}, "operator"))
+    assert [fault["pointer"] for fault in linted["faults"]] == ["/model", "/version"]
+    assert linted["plan"] is None
+
+
+async def test_lint_tells_of_a_version_that_was_withdrawn(desk: Desk) -> None:
+    withdrawal = {"version": "1.1.0", "reason": "bad"}
+    await desk.send("POST", "/api/v1/releases/deal-fraud:withdraw", withdrawal, "operator")
+    linted = read(await desk.send("POST", "/api/v1/rollouts:lint", PLAN, "operator"))
+    assert [(fault["pointer"], "withdrawn" in fault["detail"]) for fault in linted["faults"]] == [("/version", True)]
+
+
 async def test_approval_counts_at_its_gate_and_from_another_person_than_the_starter(desk: Desk) -> None:
     rollout = read(await start(desk, GATED))
     early = await say(desk, rollout, "approve", {"gate": "wave-1"}, "approver")
