@@ -25,6 +25,7 @@ from flows.errors import LedgerUnavailable, RolloutOver, RolloutUnderWay, Storag
 from flows.ports import Clock, Row, Rows
 from flows.times import format_time
 from flows.write_record import Note, WriteRecord
+from rollouts.verdicts import Verdict
 
 ROLLOUTS, DESIRED, NOTICES, ORDERS = "rollouts", "desired", "notices", "orders"
 CONTROL_SOURCE = "rollout"
@@ -146,8 +147,9 @@ class RolloutLog:
         await self._write.once(Note(RecordType.ROLLOUT_CHANGED, data, {}), f"rollout-{rollout_id}", name)
         event = {**data, "at": transition["at"]}
         await self._insert(rollout_id, f"event-{name}", event)
-        if transition.get("notice"):
-            await self._insert(NOTICES, f"{rollout_id}-{name}", {**event, "notice": transition["notice"], "tries": 0})
+        notice = transition.get("notice") or _breach_of(transition)
+        if notice:
+            await self._insert(NOTICES, f"{rollout_id}-{name}", {**event, "notice": notice, "tries": 0})
         await self.show(rollout_id, source, seq, transition["shown"])
 
     async def note_end(self, rollout_id: str, phase: str, message: str) -> None:
@@ -347,3 +349,9 @@ class RolloutLog:
             return await self._rows.list(partition)
         except StorageFailed as error:
             raise LedgerUnavailable("the rollout's documents could not be read") from error
+
+
+def _breach_of(transition: Document) -> str:
+    """A region whose metric was bad is told of as such, beside the rollback that follows; empty where none was."""
+    judgement = transition.get("judgement") or {}
+    return "breach" if judgement.get("verdict") == Verdict.FAILED else ""

@@ -74,6 +74,21 @@ async def test_breach_in_any_region_takes_every_region_back(rehearsal: Rehearsal
     assert await rehearsal.is_as_before()
 
 
+async def test_breach_is_told_with_its_region_and_what_was_bad_beside_the_rollback_and_the_end(
+    rehearsal: Rehearsal,
+) -> None:
+    rehearsal.regions.moods = {SECOND: BAD}
+    await rehearsal.start()
+    await rehearsal.run()
+    notices = [row.document for row in await rehearsal.room.log.pending_notices()]
+    assert sorted((one["notice"], one["source"]) for one in notices) == [
+        ("breach", SECOND), ("finished", "rollout"), ("rollback", "rollout"),
+    ]  # fmt: skip
+    assert [one["message"] for one in notices if one["notice"] == "breach"] == [
+        "error_rate (candidate) is 0.1667, allowed is at most 0.01"
+    ]
+
+
 async def test_breach_in_a_promoted_region_stops_the_rollout_while_it_goes_on_elsewhere(rehearsal: Rehearsal) -> None:
     rehearsal.regions.moods = {SECOND: FEW}
     await rehearsal.start()

@@ -24,7 +24,8 @@ ROLLOUTS = "/api/v1/rollouts"
 SHOWN = frozenset({"id", "model", "target", "phase", "message", "wave", "waves", "gate", "plan", "regions", "timeline"})
 LOCAL_URL = "http://127.0.0.1:7071"
 TOKENS = Path(".local/tokens")
-ROLES = {"approve": "approver", "reject": "approver"}
+ROLES = {"approve": "approver", "reject": "approver", "promote-full": "approver"}
+"""Whose token is taken where none is named: as a rule the operator's, who may not promote in full what it started."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -424,3 +424,27 @@ def test_publish_of_what_is_not_there_says_what_to_give(
     assert publish(region, tmp_path / "nothing", token_file) == 1
     assert "Give a bundle's folder or a policy's file." in capsys.readouterr().err
     assert region.asked == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "role"),
+    [("pause", "operator"), ("approve", "approver"), ("reject", "approver"), ("promote-full", "approver")],
+)
+def test_token_that_is_taken_where_none_is_named_is_of_who_may(
+    region: LoopbackRegion,
+    verb: str,
+    role: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever started a rollout can't promote it in full, so that it isn't the operator's."""
+    for name in ("operator", "approver"):
+        (tmp_path / ".local" / "tokens").mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".local" / "tokens" / f"{name}.jwt").write_text(f"token-of-{name}\n")
+    monkeypatch.chdir(tmp_path)
+    region.answer("GET", ONE, rollout("Paused", gate="wave-1"))
+    path = {"promote-full": "promoteFull"}.get(verb, verb)
+    region.answer("POST", f"{ONE}:{path}", rollout("Progressing"))
+    assert main(["rollout", verb, ROLLOUT_ID, "--url", region.url]) == 0, capsys.readouterr().err
+    assert region.last.headers["Authorization"] == f"Bearer token-of-{role}"
