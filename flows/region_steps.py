@@ -114,7 +114,8 @@ class RegionSteps:
             closing = {name: order[name] for name in ("rollout_id", "stable", "reason", "change_id")}
             answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:close", closing)
             if order["stable"] is not None and answer["stable"] != order["stable"]:
-                raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {answer['hold'] or 'changed since'}")
+                why = "changed since" if answer["hold"] is None else "held since somebody changed it by hand"
+                raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {why}")
             return {"generation": answer["generation"]}
 
         return await _as_value(step())

@@ -135,9 +135,13 @@ def check_not_withdrawn(present: Release, change: ReleaseChange) -> None:
 
 
 def check_open_to_rollout(present: Release, change: ReleaseChange, now: datetime) -> None:
-    """Raises VersionWithdrawn where a hold stands, RolloutEnded where the rollout was closed or another is open."""
+    """Raises VersionWithdrawn where a hold stands, RolloutEnded where the rollout was closed or another is open.
+
+    What somebody wrote as the reason of a hold stays in the release: an orchestration is told nothing of people."""
     if present.hold is not None:
-        raise VersionWithdrawn(f"the release is held: {present.hold}")
+        raise VersionWithdrawn(
+            "the release is held since somebody changed it by hand; read there why, and lift it with :unhold"
+        )
     if change.rollout_id and change.rollout_id == present.ended_rollout:
         raise RolloutEnded(f"rollout {change.rollout_id} was closed here")
     if present.is_in_rollout(now) and present.rollout_id != change.rollout_id:
