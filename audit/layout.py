@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from audit.windows import Window
+from audit.windows import Window, parse_window
 
 DECISIONS, RELEASES, PERFORMANCE = "decisions", "releases", "performance"
 DATASETS = (DECISIONS, RELEASES, PERFORMANCE)
@@ -48,6 +48,8 @@ def read_name(name: str) -> Place | None:
     for pattern in _NAMES:
         if match := pattern.fullmatch(name):
             said = match.groupdict(default="")
+            if "window" in said and not _is_time(said["window"]):
+                return None
             return Place(
                 kind=said["kind"],
                 region=said.get("region", ""),
@@ -57,6 +59,15 @@ def read_name(name: str) -> Place | None:
                 number=int(said.get("number") or 0),
             )
     return None
+
+
+def _is_time(window: str) -> bool:
+    """Whether a calendar has the time that a window is named by."""
+    try:
+        parse_window(window, 1)
+    except ValueError:
+        return False
+    return True
 
 
 def dataset_of(record_type: str) -> str:

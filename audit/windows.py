@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 DAY_S = 86_400
+LAST_S = 253_402_300_799  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,9 +27,15 @@ class Window:
 
 
 def parse_window(name: str, length_s: int) -> Window:
-    """The window of a name."""
-    started = datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return Window(int(started.timestamp()), length_s)
+    """The window of a name. Raises ValueError where a calendar has no such time, or not all of the window."""
+    try:
+        started = datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{name!r} is no window") from None
+    window = Window(int(started.timestamp()), length_s)
+    if window.end_s > LAST_S:
+        raise ValueError(f"{name!r} of {length_s} s is no window: it ends after the year 9999")
+    return window
 
 
 def window_of(unix_ms: int, length_s: int) -> Window:

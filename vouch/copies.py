@@ -165,4 +165,7 @@ def _describe(entry: os.DirEntry[str], name: str) -> tuple[str, int]:
     """The name with a slash after it where it is a folder; the size of a file, 0 of anything else."""
     if entry.is_dir(follow_symlinks=False):
         return f"{name}/", 0
-    return name, entry.stat().st_size if entry.is_file() else 0
+    try:
+        return name, entry.stat().st_size if entry.is_file() else 0
+    except OSError:  # a link that leads in a circle: it is listed, and there is nothing to read
+        return name, 0

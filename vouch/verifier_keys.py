@@ -48,12 +48,16 @@ def _read(given: str) -> list[VerifierKey]:
         name, _, file = given.partition("=")
         if file and Path(file).is_file():
             return [read_verifier_key(Path(file).read_text(), name)]
-        if not Path(given).is_file():
-            return [read_verifier_key(given)]
-        return _read_lines(Path(given).read_text())
+        return _read_lines(Path(given).read_text()) if Path(given).is_file() else [_read_key(given)]
     except (InvalidNote, OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UnusableKey(f"{given[:80]}: {reason}. {ADVICE}") from None
+
+
+def _read_key(text: str) -> VerifierKey:
+    if "+" not in text:
+        raise InvalidNote("there is no such file, and it is no verifier key")
+    return read_verifier_key(text)
 
 
 def _read_lines(text: str) -> list[VerifierKey]:

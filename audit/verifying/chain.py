@@ -61,13 +61,12 @@ class ChainCheck:
         count = last - first + 1
         self._lose(count)
         detail = (
-            "this entry of the chain is missing"
+            "this entry of the chain is missing; what it names is unproven"
             if count == 1
-            else f"{count} entries of the chain are missing, from this one to {chain_name(self._region, last)}"
+            else f"{count} entries of the chain are missing, from this one to {chain_name(self._region, last)}; what "
+            "they name is unproven"
         )
-        return self._finding(
-            Kind.MISSING_ENTRY, chain_name(self._region, first), f"{detail}; what they name is unproven"
-        )
+        return self._finding(Kind.MISSING_ENTRY, chain_name(self._region, first), detail)
 
     def _lose(self, entries: int) -> None:
         """Go on without some entries: neither the tree nor the window that is due are known."""
@@ -170,8 +169,9 @@ class ChainCheck:
         window, correction = (form.window.name, form.correction) if form else (entry.window, entry.correction)
         try:
             at = parse_window(window, form.window.seconds if form else self._length_s)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError) as error:
             self._lose_window()
+            yield from [] if is_told else [self._finding(Kind.FALSE_ENTRY, name, shorten(error))]
             return
         if correction:
             self.chained.corrections += 1

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from audit.canonical import NotCanonical, read_canonical
-from audit.ids import time_of
+from audit.ids import parse_id, time_of
 from audit.records import digest_of_event
 from audit.times import format_second
 from audit.verifying.chained import Chained
@@ -120,13 +120,15 @@ def _collect(value: Any, receipts: dict[str, Receipt]) -> None:
 
 
 def _read_one(value: Mapping[str, Any]) -> tuple[str, Receipt]:
-    record_id = next((value[name] for name in ID_MEMBERS if name in value), None)
+    record_id = next((value[name] for name in ID_MEMBERS if name in value), "")
     region = value.get("region")
     try:
         digest = _checked_digest(value[DIGEST_MEMBER])
-        return str(UUID(record_id)), Receipt(digest, region if isinstance(region, str) else "")
+        return str(parse_id(record_id)), Receipt(digest, region if isinstance(region, str) else "")
     except (ValueError, TypeError, AttributeError):
-        raise InvalidReceipts("A receipt has decision_id, a UUID, and record_digest, sha256:<64 hex digits>.") from None
+        raise InvalidReceipts(
+            "A receipt has decision_id, a UUID of version 7, and record_digest, sha256:<64 hex digits>."
+        ) from None
 
 
 def _checked_digest(digest: str) -> str:

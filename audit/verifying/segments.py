@@ -172,8 +172,9 @@ def _check_form(block: bytes, lines: Sequence[bytes], before: int) -> None:
     if not block.isascii():
         try:
             block.decode()
-        except UnicodeDecodeError:
-            raise FalseLine(f"it is no UTF-8 after line {before}") from None
+        except UnicodeDecodeError as error:
+            number = before + 1 + block.count(b"\n", 0, error.start)
+            raise FalseLine(f"its line {number} is no UTF-8") from None
 
 
 def _parse(read: Callable[[bytes], list[Form]], block: bytes, lines: Sequence[bytes], before: int) -> list[Form]:

@@ -28,7 +28,11 @@ def read_manifest(name: str, content: bytes, report: Report) -> dict[str, Any] |
         report.accuse(name, "it belongs under another name")
         return None
     start = parse_time(window["name"])
-    times = [start.isoformat().replace("+00:00", "Z"), (start + timedelta(seconds=window["seconds"])).isoformat()]
+    try:
+        times = [start.isoformat().replace("+00:00", "Z"), (start + timedelta(seconds=window["seconds"])).isoformat()]
+    except OverflowError:
+        report.accuse(name, "its window ends after every calendar")
+        return None
     if window["start"] != times[0] or window["end"] != times[1].replace("+00:00", "Z"):
         report.accuse(name, "its window's times don't fit its name")
     if manifest["kind"] != ("correction" if correction else "window"):

@@ -40,7 +40,10 @@ def examine(copy: Copy) -> Report:
 def is_ahead(name: str, reached: Mapping[str, tuple[datetime, datetime]]) -> bool:
     """Whether it belongs to a window that the chain has not come to yet."""
     found = re.fullmatch(rf"audit/[a-z]+/v1/region=([^/]+)/{HOURS}/(\d{{8}}T\d{{6}}Z)(-\w+)?\.(json|jsonl\.gz)", name)
-    return bool(found and found[1] in reached and parse_time(found[2]) >= reached[found[1]][1])
+    try:
+        return bool(found and found[1] in reached and parse_time(found[2]) >= reached[found[1]][1])
+    except ValueError:
+        return False
 
 
 def examine_receipts(

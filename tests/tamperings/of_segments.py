@@ -129,6 +129,14 @@ def a_file_is_added_under_another_hour(case: Case) -> None:
     case.files[SEGMENT.replace("hour=21", "hour=20")] = case.files[SEGMENT]
 
 
+NO_MONTH = SEGMENT.replace("month=11", "month=13").replace("202611", "202613")
+
+
+@finds((Kind.ADDED_FILE, NO_MONTH))
+def a_file_is_added_to_a_month_that_no_year_has(case: Case) -> None:
+    case.files[NO_MONTH] = case.files[SEGMENT]
+
+
 @finds((Kind.SWAPPED_FILES, SEGMENT))
 def two_files_are_swapped(case: Case) -> None:
     case.files[SEGMENT], case.files[OTHER] = case.files[OTHER], case.files[SEGMENT]

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit.chain import read_entry
 from audit.layout import chain_name, manifest_name, segment_name
-from audit.manifests import LaneEntry, read_manifest
+from audit.manifests import LaneEntry, Manifest, read_manifest
 from audit.notes import open_note, sign_note
 from audit.segments import SegmentWriter
 from audit.verifying.findings import Kind
-from audit.windows import Window
+from audit.windows import Window, parse_window
 from tests.lakes import FIRST, after, private_key
 from tests.tamperings.case import (
     CORRECTION,
@@ -204,6 +204,12 @@ def a_window_overlaps_an_earlier_one(case: Case) -> None:
 def a_window_was_left_out_but_for_its_files(case: Case) -> None:
     case.region.seal(after(FIRST, 6), {})
     case.files[segment_name("decisions", REGION, after(FIRST, 4), "00ab")] = case.files[LONG]
+
+
+@finds((Kind.FALSE_ENTRY, chain_name(REGION, 5)))
+def a_window_is_sealed_that_ends_after_every_calendar(case: Case) -> None:
+    manifest = Manifest(REGION, parse_window("99991231T220000Z", 3600))
+    case.region.commit(manifest, manifest.to_bytes().replace(b'"seconds":3600', b'"seconds":86400'))
 
 
 @finds((Kind.MISSING_ENTRY, chain_name(REGION, 2)))

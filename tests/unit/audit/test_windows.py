@@ -45,5 +45,20 @@ def test_length_that_does_not_divide_the_day_is_refused(length_s: int) -> None:
         window_of(0, length_s)
 
 
+@pytest.mark.parametrize(
+    ("name", "length_s"),
+    [
+        ("20261323T210000Z", 60),
+        ("20261123T250000Z", 60),
+        ("00001123T210000Z", 60),
+        ("99991231T230000Z", 3600),
+        ("", 60),
+    ],
+)
+def test_window_of_a_time_that_no_calendar_has_is_refused(name: str, length_s: int) -> None:
+    with pytest.raises(ValueError, match="no window"):
+        parse_window(name, length_s)
+
+
 def test_windows_are_values() -> None:
     assert Window(0, 60) == window_of(59_999, 60)

@@ -198,7 +198,9 @@ def test_region_is_read_over_http(
         (["nowhere", "--key", "key.pem"], "is no folder"),
         (["witness/audit/witness", "--key", "key.pem"], "holds no audit/"),
         (["witness", "--key", "key.pem"], "no file of a region's audit trail"),
-        (["lake", "--key", "missing.pem"], "missing.pem"),
+        (["lake", "--key", "missing.pem"], "missing.pem: there is no such file"),
+        (["lake", "--key", "vouch/westeurope=missing.pem"], "missing.pem: there is no such file"),
+        (["lake", "--key", "lake"], "lake: there is no such file"),
         (["lake", "--key", "empty"], "empty"),
         (["lake", "--key", "key.pem", "--witness", "lake"], "holds no checkpoint"),
         (["lake", "--key", "key.pem", "--witness", "nowhere"], "nowhere"),
@@ -235,6 +237,13 @@ def test_file_that_can_not_be_read_is_2_and_named(
     (tmp_path / "lake" / SEGMENT).symlink_to("/proc/self/mem")  # can be opened, and not read
     assert verify(tmp_path) == 2
     assert SEGMENT in capsys.readouterr().err
+
+
+def test_link_in_a_circle_is_a_missing_file(tmp_path: Path, lake: Region, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lake" / SEGMENT).unlink()
+    (tmp_path / "lake" / SEGMENT).symlink_to(Path(SEGMENT).name)
+    assert verify(tmp_path, "--json") == 1
+    assert [(one["kind"], one["where"]) for one in document(capsys)["findings"]] == [("missing_file", SEGMENT)]
 
 
 def test_name_of_a_file_can_not_command_the_terminal(

@@ -46,6 +46,8 @@ def test_receipts_are_read_as_they_were_answered(text: str, ids: list[str]) -> N
         ("no json", "neither JSON nor JSON Lines"),
         (json.dumps({**ANSWER, "decision_id": "D-1"}), "decision_id, a UUID"),
         (json.dumps({**ANSWER, "decision_id": 5}), "decision_id, a UUID"),
+        (json.dumps({**ANSWER, "decision_id": "3b241101-e2bb-4255-8caf-4136c566a962"}), "decision_id, a UUID"),
+        (json.dumps({**ANSWER, "decision_id": "ffffffff-ffff-7fff-bfff-ffffffffffff"}), "decision_id, a UUID"),
         (json.dumps({"record_digest": DIGEST}), "decision_id, a UUID"),
         (json.dumps({**ANSWER, "record_digest": "sha256:00"}), "record_digest"),
         (json.dumps({**ANSWER, "record_digest": 5}), "record_digest"),
