@@ -50,12 +50,16 @@ def look_back(copy: OpenedCopy, sources: Sources) -> Hindsight:
         return Hindsight()
     first, end = sources.decided[0].start, sources.decided[-1].end
     hindsight = Hindsight(_unix_ms(first), _unix_ms(end) + DAY_MS)
+
+    def take_in(line: bytes) -> None:
+        if read_head(line).type in KINDS:
+            hindsight.add(read_canonical(line))
+
     for window in show_progress(sources.labelled, "Labels"):
         for file in window.segments:
             if file.types.keys() & set(KINDS):
-                for line in read_lines(copy.files, file):
-                    if read_head(line).type in KINDS:
-                        hindsight.add(read_canonical(line))
+                for _ in read_lines(copy.files, file, take_in):
+                    pass
     return hindsight
 
 

@@ -7,14 +7,18 @@ personal in it what that line is committed to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
+from audit.canonical import NotCanonical
 from audit.chain import ChainEntry, InvalidEntry, read_entry
+from audit.ids import lane_of, time_of
+from audit.lanes import lane_name
 from audit.layout import CHAIN, DECISIONS, chain_name, folder_of, read_name
 from audit.manifests import InvalidManifest, Manifest, read_manifest
 from audit.records import digest_of_event, keeps_commitment
@@ -22,7 +26,7 @@ from audit.sealing import digest_of_line
 from audit.segments import DamagedSegment, FileEntry, SegmentReader, read_head
 from audit.times import format_second
 from audit.verifying.files import Files, Unreadable, read_whole
-from audit.windows import Window
+from audit.windows import DAY_S, LAST_S, Window
 from vouch.calls import Region
 from vouch.copies import try_again
 
@@ -31,6 +35,10 @@ MAX_ENTRY_BYTES = 64 * 2**10
 PAGE_RECORDS = 1_000
 WINDOW_KIND = "window"
 VERIFY = "Verify the copy: python -m vouch verify."
+UNREAD = (DamagedSegment, msgspec.DecodeError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a line that is no record may raise."""
+
+Read = TypeVar("Read")
 
 
 class NotAsSealed(Exception):
@@ -81,7 +89,7 @@ class OpenedRecords:
         Unreadable or NotAsSealed."""
         left = self._digests(window)
         for event in self._open(window):
-            if left.pop(str(event["id"]), None) != digest_of_event(event) or not keeps_commitment(event):
+            if not _is_record(event, left.pop(str(event["id"]), "")):
                 raise NotAsSealed(f"{event['id']} is not the record that the copy of window {window.name} holds.")
             yield event
         if left:
@@ -93,10 +101,10 @@ class OpenedRecords:
             body = {"dataset": DECISIONS, "after": after, "limit": PAGE_RECORDS}
             path = f"/api/v1/exports/{window.name}:open"
             page = try_again(partial(self._region.ask, "POST", path, body, needs=["records", "next"]))
-            for found in page["records"]:
-                if found.get("damaged"):
-                    self.damaged.add(str(found["record"]["id"]))
-                yield found["record"]
+            for event, is_damaged in _read_page(page["records"], path):
+                if is_damaged:
+                    self.damaged.add(str(event["id"]))
+                yield event
             if page["next"] is None:
                 return
             if page["next"] == after:
@@ -105,25 +113,50 @@ class OpenedRecords:
 
     def _digests(self, window: SealedWindow) -> dict[str, str]:
         """The digests of the records as their lines stand in the copy, by id."""
-        found = {}
+        return {
+            record_id: digest for file in window.segments for record_id, digest in read_lines(self._files, file, _name)
+        }
+
+
+def find_decision(files: Files, region: Region, name: str, record_id: UUID) -> tuple[Mapping[str, Any], bool]:
+    """A decision as the region opens it, and whether the copy holds it, which then has to be the same one; false where
+    its window is not sealed in the copy. Raises Refused, Unreadable or NotAsSealed."""
+    event = region.ask("GET", f"/api/v1/decisions/{record_id}", needs=["decision"])["decision"]
+    sealed = _find_digest(files, name, record_id)
+    if not isinstance(event, dict) or event.get("id") != str(record_id) or not _is_record(event, sealed):
+        raise NotAsSealed(f"What the region opened as {record_id} is not the record that the copy holds.")
+    return event, sealed is not None
+
+
+def _find_digest(files: Files, name: str, record_id: UUID) -> str | None:
+    """The digest of a record as its line stands in the copy; None where its window is not there. Raises Unreadable or
+    NotAsSealed."""
+    wanted, made_s = str(record_id), time_of(record_id) // 1000
+    windows = list_windows(files, name, format_second(max(0, made_s - DAY_S)), format_second(min(made_s + 1, LAST_S)))
+    for window in windows:
         for file in window.segments:
-            for line in read_lines(self._files, file):
-                found[read_head(line).id] = digest_of_line(line)
-        return found
+            if file.first <= wanted <= file.last and file.lane == lane_name(lane_of(record_id)):
+                digest = dict(read_lines(files, file, _name)).get(wanted)
+                if digest is not None:
+                    return digest
+    if any(window.start <= format_second(made_s) < window.end for window in windows):
+        raise NotAsSealed(f"The window of {record_id} is sealed in the copy, and the record is in none of its files.")
+    return None
 
 
-def read_lines(files: Files, file: FileEntry) -> Iterator[bytes]:
-    """The lines of a segment of the copy, without their newlines. Raises Unreadable, in the end, where it is not the
-    file that its manifest names."""
+def read_lines(files: Files, file: FileEntry, read: Callable[[bytes], Read]) -> Iterator[Read]:
+    """What is read of every line of a segment of the copy, without its newline. Raises Unreadable, in the end, where it
+    is not the file that its manifest names."""
     pieces = files.read(file.name)
     if pieces is None:
         raise Unreadable(f"{file.name} is not in the copy. {VERIFY}")
     reader = SegmentReader()
     try:
         for piece in pieces:
-            yield from reader.feed(piece)
+            for line in reader.feed(piece):
+                yield read(line)
         reader.finish()
-    except (DamagedSegment, msgspec.DecodeError) as error:
+    except UNREAD as error:
         raise Unreadable(f"{file.name} is damaged: {error}. {VERIFY}") from error
     if reader.sha256 != file.sha256:
         raise Unreadable(f"{file.name} is not the file that its manifest names. {VERIFY}")
@@ -141,6 +174,27 @@ def read_end_of_chain(files: Files, region: str) -> tuple[ChainEntry, str]:
     while entry.kind != WINDOW_KIND:
         entry = _read_entry(files, chain_name(region, entry.sequence - 1))
     return newest, entry.window
+
+
+def _is_record(event: Mapping[str, Any], digest: str | None) -> bool:
+    """Whether it has this digest (None: any), and what is personal in it is what it is committed to."""
+    try:
+        return digest in {None, digest_of_event(event)} and keeps_commitment(event)
+    except (NotCanonical, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _name(line: bytes) -> tuple[str, str]:
+    """The id of a line's record, and its digest."""
+    return read_head(line).id, digest_of_line(line)
+
+
+def _read_page(records: Sequence[Any], path: str) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """The records of a page, and whether each is damaged."""
+    try:
+        yield from [(found["record"], bool(found["record"]["id"] and found.get("damaged"))) for found in records]
+    except (TypeError, KeyError, AttributeError):
+        raise Unreadable(f"{path} answered no records. Is this the URL of a region?") from None
 
 
 def _read_entry(files: Files, name: str) -> ChainEntry:

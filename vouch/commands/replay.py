@@ -18,15 +18,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from audit.ids import parse_id
 from audit.records import RecordType
 from audit.verifying.files import Unreadable
 from flows.imagine_decisions import OUTCOMES, Comparison, imagine_decisions
 from flows.replay_decisions import Fate, NotAtHand, Replayed, replay_decisions
 from scoring.booster import LightGBMMissing
-from vouch.calls import Refused, Region
-from vouch.opened_copies import add_copy_arguments, open_with_region, show_progress
-from vouch.records import NotAsSealed, OpenedRecords, list_windows
+from vouch.calls import Refused
+from vouch.opened_copies import OpenedCopy, add_copy_arguments, open_with_region, show_progress
+from vouch.records import NotAsSealed, OpenedRecords, find_decision, list_windows
 from vouch.versions_at_hand import VersionsAtHand
 
 SAME, DIFFERS, NOT_DONE, PARTLY = 0, 1, 2, 3
@@ -72,10 +74,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = __doc__
     add_copy_arguments(parser)
-    parser.add_argument("--decision", metavar="ID", help="this decision alone")
+    parser.add_argument("--decision", type=_read_id, metavar="ID", help="this decision alone, sealed or not yet")
     parser.add_argument("--model", metavar="VERSION", help="what would this version have said")
-    parser.add_argument("--policy", metavar="NAME/VERSION", help="what would this policy have decided")
+    parser.add_argument(
+        "--policy", type=_read_policy, metavar="NAME/VERSION", help="what would this policy have decided"
+    )
     parser.add_argument("--name", default="deal-fraud", help="the model, with --model or --policy (default deal-fraud)")
+
+
+def _read_id(text: str) -> UUID:
+    try:
+        return parse_id(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no decision's id; it is the decision_id of an answer") from None
+
+
+def _read_policy(text: str) -> str:
+    name, _, version = text.partition("/")
+    if not name or not version:
+        raise argparse.ArgumentTypeError(f"{text!r} is no policy; one reads standard/1")
+    return text
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,19 +110,27 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> tuple[int, dict[str, Any], Iterator[str]]:
     copy = open_with_region(arguments)
     versions = VersionsAtHand(Path(), copy.region, copy.files)
-    if arguments.decision:
-        return _replay([[_find(copy.region, arguments.decision)]], versions)
-    windows = list_windows(copy.files, copy.name, arguments.first, arguments.last)
     records = OpenedRecords(copy.files, copy.region)
-    opened = ([event for event in records.of(window) if event["type"] == SCORED] for window in show_progress(windows))
+    opened = _find(copy, arguments) if arguments.decision else _open(copy, records, arguments)
     if arguments.model or arguments.policy:
         return _imagine(opened, versions, arguments, records.damaged)
     return _replay(opened, versions, records.damaged)
 
 
-def _find(region: Region, decision_id: str) -> Event:
-    found: Event = region.ask("GET", f"/api/v1/decisions/{decision_id}", needs=["decision"])["decision"]
-    return found
+def _open(copy: OpenedCopy, records: OpenedRecords, arguments: argparse.Namespace) -> Iterator[list[Event]]:
+    """The decisions of each window."""
+    for window in show_progress(list_windows(copy.files, copy.name, arguments.first, arguments.last)):
+        yield [event for event in records.of(window) if event["type"] == SCORED]
+
+
+def _find(copy: OpenedCopy, arguments: argparse.Namespace) -> Iterator[list[Event]]:
+    """The one decision that was asked for."""
+    if arguments.first or arguments.last:
+        raise Refused("--decision is one decision, whenever it was made: leave --from and --to out.")
+    event, is_sealed = find_decision(copy.files, copy.region, copy.name, arguments.decision)
+    if not is_sealed:
+        print(f"{arguments.decision} is not sealed in this copy yet: this is how the ledger has it.", file=sys.stderr)
+    yield [event]
 
 
 def _replay(
