@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
+NOT_TOLD, INTERRUPTED = 2, 130
 COMMANDS = {
     "dataset": "make a retraining set from recorded decisions and their labels",
     "copy": "copy a region's lake into a folder",
@@ -36,5 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def run_process() -> int:
+    """The same for a process of its own, which may be interrupted, or lose who reads what it says."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("Left before the end.\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # nobody is there to be told, nor at the flush when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_TOLD
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_process())

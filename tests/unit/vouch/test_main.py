@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from adapters.folder_models import FolderModels
+from tests.lakes import write_lake
+from tests.tamperings.case import SOUND
 from vouch.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +38,36 @@ def test_call_that_makes_no_sense_ends_with_code_2_and_the_usage(
         main(arguments)
     assert caught.value.code == 2
     assert "usage: python -m vouch" in capsys.readouterr().err
+
+
+def test_reader_of_what_is_said_may_leave(tmp_path: Path) -> None:
+    """Such as `head`: there is nobody to be told of it."""
+    words = ["verify", str(write_lake(SOUND.files, tmp_path)), "--key", str(SOUND.verifier_key)]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "vouch", *words], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (2, b"")
+
+
+def test_command_that_is_left_says_so(tmp_path: Path) -> None:
+    """It waits for a region that takes its call and never answers."""
+    (tmp_path / "token").write_text("token")
+    with socket.create_server(("127.0.0.1", 0)) as region:
+        region.settimeout(60)
+        url = f"http://127.0.0.1:{region.getsockname()[1]}"
+        words = ["copy", url, str(tmp_path / "lake"), "--token-file", str(tmp_path / "token")]
+        command = [sys.executable, "-m", "vouch", *words]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as started:
+            caller, _ = region.accept()
+            with caller:
+                started.send_signal(signal.SIGINT)
+                _, said = started.communicate(timeout=60)
+    assert (started.returncode, said) == (130, b"Left before the end.\n")
 
 
 def test_command_line_itself_imports_no_model_library() -> None:
