@@ -97,7 +97,7 @@ def read_proof(value: object) -> Proof:
     """The proof of a decoded JSON document. Raises NotProven."""
     try:
         proof = msgspec.convert(value, Proof)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise NotProven(f"it is no proof: {error}") from None
     if proof.format != FORMAT:
         raise NotProven(f"it is no proof of the format {FORMAT}")

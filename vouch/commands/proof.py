@@ -15,6 +15,7 @@ from audit.canonical import read_canonical
 from audit.proofs import NotProven, Proven, check_proof, read_proof
 from audit.records import digest_of_event, keeps_commitment
 from audit.verifying.lake import DEFAULT_ORIGIN
+from vouch.verdict import escape
 from vouch.verifier_keys import UnusableKey
 from vouch.verify_inputs import read_trusted
 
@@ -91,5 +92,5 @@ def _check_answer(document: Any, proven: Proven, receipt: str | None) -> None:
 
 
 def _say(arguments: argparse.Namespace, facts: dict[str, object], text: str, code: int) -> int:
-    print(json.dumps(facts) if arguments.json else text)
+    print(json.dumps(facts) if arguments.json else escape(text))
     return code

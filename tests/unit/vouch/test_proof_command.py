@@ -89,6 +89,22 @@ def test_answer_whose_window_is_not_sealed_says_why(tmp_path: Path, capsys: pyte
     assert "its window is not sealed yet" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["unproven", "\x1b[2J\n"])
+def test_what_an_answer_says_can_not_command_the_terminal(
+    tmp_path: Path, name: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    hostile = {**as_document(build_proof()), name: 1}
+    assert run(tmp_path, answer(proof=None, unproven="\x1b[2J\n\ud800") if name == "unproven" else hostile) == 1
+    said = capfdbinary.readouterr().out
+    assert b"\\x1b[2J\\n" in said
+    assert b"\x1b" not in said
+
+
+def test_proof_with_half_a_character_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, {**as_document(build_proof()), "\ud800": 1}) == 1
+    assert "NOT PROVEN: it is no proof" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000])
 def test_file_that_is_no_json_can_not_be_read(tmp_path: Path, text: str) -> None:
     assert run(tmp_path, text) == 2
