@@ -42,6 +42,7 @@ MAX_BYTES = 256 * 2**20  # unpacked
 MAX_MANIFEST_BYTES = 2**20
 GZIP = 16 + zlib.MAX_WBITS
 PIECE_BYTES = 2**20
+INPUT_BYTES = 2**12
 
 Value = str | float | None
 
@@ -194,17 +195,18 @@ class _Reader:
 
     def read(self, file: SnapshotFile, content: bytes | None) -> None:
         check_file(file, content)
-        number = 0
-        for number, line in enumerate(self._lines(file.name, content or b""), start=1):
+        for number, line in enumerate(self._lines(file, content or b""), start=1):
             fault = self._add(line)
             if fault:
                 raise InvalidSnapshot(file.name, f"line {number}: {fault}")
-        if number != file.rows:
-            raise InvalidSnapshot(file.name, f"has {number} rows, the manifest says {file.rows}")
 
-    def _lines(self, name: str, content: bytes) -> Sequence[bytes]:
-        unpacked = unpack(name, content, self._left)
+    def _lines(self, file: SnapshotFile, content: bytes) -> Sequence[bytes]:
+        """As many as the manifest says, which is what keeps them few."""
+        unpacked = unpack(file.name, content, self._left)
         self._left -= len(unpacked)
+        count = unpacked.count(b"\n") + (not unpacked.endswith(b"\n")) if unpacked else 0
+        if count != file.rows:
+            raise InvalidSnapshot(file.name, f"has {count} rows, the manifest says {file.rows}")
         return unpacked.removesuffix(b"\n").split(b"\n") if unpacked else ()
 
     def _add(self, line: bytes) -> str | None:
@@ -242,20 +244,24 @@ def check_file(file: SnapshotFile, content: bytes | None) -> None:
 def unpack(name: str, content: bytes, limit: int) -> bytes:
     """What a gzip file holds, of one member or several. Raises InvalidSnapshot, also beyond `limit` bytes."""
     pieces: list[bytes] = []
-    size = 0
-    while content:
-        member = zlib.decompressobj(GZIP)
+    size = at = 0
+    member, given = zlib.decompressobj(GZIP), b""
+    while given or at < len(content):
+        if not given:  # little at a time: what a member leaves is copied, and there may be millions of them
+            given = content[at : at + INPUT_BYTES]
+            at += len(given)
         try:
-            while content and not member.eof:
-                pieces.append(member.decompress(content, PIECE_BYTES))
-                content, size = member.unconsumed_tail, size + len(pieces[-1])
-                if size > limit:
-                    raise InvalidSnapshot(name, f"holds more than {limit} bytes; deliver fewer keys or columns")
+            pieces.append(member.decompress(given, PIECE_BYTES))
         except zlib.error as error:
             raise InvalidSnapshot(name, f"is not gzip: {error}") from error
-        if not member.eof:
-            raise InvalidSnapshot(name, "is cut off: its gzip stream has no end")
-        content = member.unused_data
+        size += len(pieces[-1])
+        if size > limit:
+            raise InvalidSnapshot(name, f"holds more than {limit} bytes; deliver fewer keys or columns")
+        given = member.unused_data or member.unconsumed_tail
+        is_whole = member.eof
+        member = zlib.decompressobj(GZIP) if is_whole else member
+    if content and not is_whole:
+        raise InvalidSnapshot(name, "is cut off: its gzip stream has no end")
     return b"".join(pieces)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -151,6 +152,36 @@ def test_what_is_no_gzip_or_is_cut_off_is_told() -> None:
     assert "is not gzip" in refusal(with_content(b"not gzip", 1)).difference
     whole = pack_rows(ROWS)
     assert "is cut off" in refusal(with_content(whole[:-5], 2)).difference
+
+
+def test_file_of_more_lines_than_were_said_is_refused_before_they_are_parted() -> None:
+    """Millions of empty lines pack into nothing, and each of them takes room once it is one."""
+    assert refusal(with_content(gzip.compress(b"\n" * 2**20), 1)).difference == "has 1048576 rows, the manifest says 1"
+    assert refusal(with_content(gzip.compress(b""), 1)).difference == "has 0 rows, the manifest says 1"
+
+
+def test_file_of_many_members_is_read_in_time_that_grows_with_it() -> None:
+    member = gzip.compress(b"", 1, mtime=0)
+
+    def measure(members: int) -> float:
+        content, started = member * members, time.process_time()
+        assert unpack(PART, content, 10) == b""
+        return time.process_time() - started
+
+    assert measure(64_000) < 24 * max(measure(8_000), 0.01)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=6), st.integers(1, 50))
+def test_members_are_read_wherever_pieces_part_them(texts: list[bytes], piece_bytes: int) -> None:
+    content = b"".join(gzip.compress(text, mtime=0) for text in texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference_table, "PIECE_BYTES", piece_bytes)
+        patch.setattr(reference_table, "INPUT_BYTES", piece_bytes)
+        assert unpack(PART, content, 2_000) == b"".join(texts)
+        for cut in range(1, min(len(content), 18)):
+            if content and len(texts) == 1:
+                with pytest.raises(InvalidSnapshot, match="cut off"):
+                    unpack(PART, content[:-cut], 2_000)
 
 
 def test_file_that_swells_beyond_the_limit_is_refused_before_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
