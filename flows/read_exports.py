@@ -58,15 +58,19 @@ class ReadExports:
 
     async def find(self, window: Window) -> str:
         """The state of one window; empty for one that the trail doesn't know. Raises StorageFailed or InvalidEntry."""
-        last = await self.chain.last_window()
+        last, first = await self.chain.last_window(), await self._first()
+        if first is None or window < first:
+            return ""
         if last is not None and window <= last:
             return "sealed"
-        first = await self.seal.first_window()
-        if last is None and (first is None or window < first):
-            return ""
         if window.start_s > self.clock.now().timestamp():
             return ""
         return "closed" if self.seal.is_closed(window) else "open"
+
+    async def _first(self) -> Window | None:
+        """The window that the chain begins with, or will."""
+        entry = await self.chain.entry(0)
+        return parse_window(entry.window, self.window_s) if entry else await self.seal.first_window()
 
     async def _waiting(self, last: Window | None) -> list[Window]:
         """The windows after the last one in the chain, up to the current one, oldest first."""

@@ -9,6 +9,7 @@ import pytest
 
 from audit.windows import Window, window_of
 from tests.desk import Desk, read, sign_checkpoint
+from tests.lakes import Region
 
 HOUR = 3600
 ROOT = b"\1" * 32
@@ -85,6 +86,18 @@ async def test_window_that_is_none_is_not_found(desk: Desk, name: str) -> None:
     closed, _ = last_windows()
     desk.lanes.register(closed, "9f3a")
     assert (await seal(desk, name)).status_code == 404
+    assert not desk.sealing.started
+
+
+async def test_window_in_the_chain_is_sealed_and_one_before_it_was_never_there(desk: Desk) -> None:
+    closed, _ = last_windows()
+    sealed = Region()
+    sealed.seal(closed, {})
+    desk.lake.files |= sealed.files
+    assert read(await seal(desk, closed.name)) == {"window": closed.name, "state": "sealed", "started": False}
+    before = Window(closed.start_s - HOUR, HOUR)
+    answer = await seal(desk, before.name)
+    assert (answer.status_code, read(answer)["type"]) == (404, "urn:vouch:problem:not-found")
     assert not desk.sealing.started
 
 
