@@ -54,6 +54,7 @@ def test_reader_of_what_is_said_may_leave(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, b"")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_command_that_is_left_says_so(tmp_path: Path) -> None:
     """It waits for a region that takes its call and never answers."""
     (tmp_path / "token").write_text("token")

@@ -146,6 +146,7 @@ def test_watch_tells_each_transition_once_also_one_that_comes_late_with_an_older
     assert [line.rpartition(": ")[2] for line in lines[:-1]] == ["first", "last", "late"]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_watch_that_is_left_says_that_the_rollout_goes_on(region: LoopbackRegion, token_file: Path) -> None:
     region.answer("GET", ONE, rollout("Progressing"))
     for form in ([], ["--json"]):
