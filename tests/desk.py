@@ -39,13 +39,12 @@ from scoring.release import Release, Target
 from tests.fakes import (
     MemoryBundles,
     MemoryCounters,
-    MemoryLake,
     MemoryLedger,
     MemoryReleases,
     MemoryReservations,
     MemoryRows,
 )
-from tests.fakes_trail import MemoryLanes, memory_trail
+from tests.fakes_trail import MemoryLake, MemoryLanes, memory_trail
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from audit.counters import Counters
 from audit.records import Record
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
-from flows.ports import Kept, LakeFile, LakePage, Reservation, Row, Span
+from flows.ports import Kept, Reservation, Row
 from flows.trail_ports import Swept
 from scoring.faults import Fault
 from scoring.features import EncodedRow, Feature, Key, Kind, LookedUp, Source
@@ -205,50 +205,6 @@ class MemoryRows:
             raise self.failure_of_writes
         copied = json.loads(json.dumps(document))
         self.rows[partition, key] = Row(key, copied, str(uuid4()))
-
-    def _fail(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
-
-@dataclass
-class MemoryLake:
-    """Files in memory, by name; `failure` is raised by every call while it is set."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    failure: StorageFailed | None = None
-    reads: list[str] = field(default_factory=list)
-
-    async def read(self, name: str) -> bytes | None:
-        self._fail()
-        self.reads.append(name)
-        return self.files.get(name)
-
-    async def stream(self, name: str, start: int = 0) -> AsyncIterator[bytes]:
-        content = await self.read(name) or b""
-        for at in range(start, len(content), 1024):
-            yield content[at : at + 1024]
-
-    async def create(self, name: str, content: bytes) -> bool:
-        self._fail()
-        return self.files.setdefault(name, content) is content
-
-    async def create_from(self, name: str, parts: AsyncIterator[bytes]) -> bool:
-        return await self.create(name, b"".join([part async for part in parts]))
-
-    async def list(self, prefix: str) -> AsyncIterator[LakeFile]:
-        self._fail()
-        for name, content in sorted(self.files.items()):
-            if name.startswith(prefix):
-                yield LakeFile(name, len(content))
-
-    async def read_span(self, name: str, start: int, size: int) -> Span | None:
-        content = await self.read(name)
-        return None if content is None else Span(content[start : start + size], len(content))
-
-    async def list_page(self, prefix: str, after: str, most: int) -> LakePage:
-        found = [file async for file in self.list(prefix) if file.name > after]
-        return LakePage(found[:most], found[most - 1].name if len(found) > most else "")
 
     def _fail(self) -> None:
         if self.failure is not None:

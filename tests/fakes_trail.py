@@ -27,7 +27,7 @@ from flows.ports import Clock, Lake, LakeFile, LakePage, Row, Span
 from flows.trail_ports import RegisteredLane, VaultFailed, WrappedByVault
 from tests.fakes import MemoryReservations, MemoryRows
 
-STREAM_BYTES = 4 * 2**20
+STREAM_BYTES = 1024
 PAGE_ROWS = 1_000
 NONCE_BYTES = 12
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.load_snapshot import snapshot_folder
 from scoring.reference_table import MANIFEST_FILE, Column, ColumnType, digest_of_manifest
-from tests.fakes import MemoryLake
+from tests.fakes_trail import MemoryLake
 from vouch.snapshots import build_snapshot
 
 DATASET, KEY = "agents", "rep_number"

@@ -92,7 +92,7 @@ async def test_region_that_serves_no_version_with_lookups_is_not_degraded_by_mis
 async def test_storage_that_is_down_leaves_scoring_as_it_is(desk: Desk) -> None:
     await activate(desk)
     before = await score(desk, deal())
-    desk.lake.failure = desk.reference_rows.failure = StorageFailed("down")
+    desk.lake.steps.failure = desk.reference_rows.failure = StorageFailed("down")
     after = await score(desk, deal())
     assert (after["score"], after["references"]) == (before["score"], before["references"])
     response = await desk.send("GET", "/api/v1/reference", roles="operator")

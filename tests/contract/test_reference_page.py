@@ -15,7 +15,7 @@ from scoring import reference_table
 from scoring.features import Feature
 from scoring.reference_table import MANIFEST_FILE, SnapshotManifest, digest_of_manifest
 from tests.desk import ROOT
-from tests.fakes import MemoryLake
+from tests.fakes_trail import MemoryLake
 
 PAGE = (ROOT / "docs" / "reference-data.md").read_text()
 

@@ -24,7 +24,6 @@ from scoring.release import Release, Target
 from tests.fakes import (
     CountingEntropy,
     FakeClock,
-    MemoryLake,
     MemoryLedger,
     MemoryModels,
     MemoryReleases,
@@ -33,7 +32,7 @@ from tests.fakes import (
     OnePolicy,
     RuleModel,
 )
-from tests.fakes_trail import memory_trail
+from tests.fakes_trail import MemoryLake, memory_trail
 
 EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
 AMERICA = Region("eastus2", "us", frozenset({"US"}), "https://eastus2.example")

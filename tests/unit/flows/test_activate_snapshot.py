@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ async def test_manifest_that_is_not_the_one_meant_is_told(stage: Stage) -> None:
 async def test_name_that_would_lead_elsewhere_is_refused_unread(stage: Stage, dataset: str, snapshot: str) -> None:
     with pytest.raises(InvalidSnapshot, match="can have such a name"):
         await load_snapshot(stage.lake, dataset, snapshot, "sha256:0")
-    assert stage.lake.reads == []
+    assert stage.lake.steps.calls == []
 
 
 async def test_file_longer_than_the_manifest_says_is_not_read_to_its_end(stage: Stage) -> None:
@@ -132,10 +133,10 @@ async def test_activation_that_cannot_be_recorded_is_not_made(stage: Stage) -> N
     assert standing(stage) is None
 
 
-@pytest.mark.parametrize("down", ["lake", "reference_rows"])
+@pytest.mark.parametrize("down", ["lake.steps", "reference_rows"])
 async def test_storage_that_is_down_is_told_as_unknown(stage: Stage, down: str) -> None:
     digest = put(stage.lake, snapshot_of())
-    getattr(stage, down).failure = StorageFailed("down")
+    attrgetter(down)(stage).failure = StorageFailed("down")
     with pytest.raises(LedgerUnavailable):
         await stage.activate(CALL, DATASET, "s1", digest)
 

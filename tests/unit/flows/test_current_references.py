@@ -19,7 +19,8 @@ from flows.errors import StorageFailed
 from flows.load_snapshot import snapshot_folder
 from scoring.model import Model
 from scoring.release import Target
-from tests.fakes import FakeClock, LookupModel, MemoryLake, MemoryModels, MemoryRows, RuleModel
+from tests.fakes import FakeClock, LookupModel, MemoryModels, MemoryRows, RuleModel
+from tests.fakes_trail import MemoryLake
 from tests.snapshots import DATASET, ROWS, digest_of, put, snapshot_of
 from tests.unit.flows.conftest import CALL, STABLE, Stage
 
@@ -65,10 +66,10 @@ async def test_active_snapshot_is_there_for_whoever_asks_first(shelf: Shelf) -> 
 async def test_scoring_reads_no_storage_once_a_dataset_was_tried(shelf: Shelf) -> None:
     await shelf.activate("s1", 1)
     await shelf.references.tables_for([DATASET])
-    shelf.lake.failure = shelf.rows.failure = StorageFailed("down")
-    reads = len(shelf.lake.reads)
+    shelf.lake.steps.failure = shelf.rows.failure = StorageFailed("down")
+    reads = len(shelf.lake.steps.calls)
     assert DATASET in await shelf.references.tables_for([DATASET])
-    assert len(shelf.lake.reads) == reads
+    assert len(shelf.lake.steps.calls) == reads
 
 
 async def test_new_snapshot_replaces_the_old_one_whole(shelf: Shelf) -> None:
@@ -83,9 +84,9 @@ async def test_new_snapshot_replaces_the_old_one_whole(shelf: Shelf) -> None:
 async def test_snapshot_that_is_in_memory_is_not_loaded_again(shelf: Shelf) -> None:
     await shelf.activate("s1", 1)
     await shelf.refresh()
-    reads = len(shelf.lake.reads)
+    reads = len(shelf.lake.steps.calls)
     await shelf.refresh()
-    assert len(shelf.lake.reads) == reads
+    assert len(shelf.lake.steps.calls) == reads
 
 
 async def test_without_an_active_snapshot_health_says_so_and_nobody_waits(shelf: Shelf) -> None:
@@ -127,9 +128,9 @@ async def test_snapshot_that_is_damaged_leaves_the_last_known_one_serving(
     ]
     assert any("Snapshot s2 of agents" in record.getMessage() for record in caplog.records)
     shelf.lake.files[PART] = whole
-    reads = len(shelf.lake.reads)
+    reads = len(shelf.lake.steps.calls)
     await shelf.refresh()
-    assert len(shelf.lake.reads) == reads, "what never changes is not read over and over"
+    assert len(shelf.lake.steps.calls) == reads, "what never changes is not read over and over"
     shelf.clock.advance(DAMAGED_PAUSE_S)
     await shelf.refresh()
     assert (shelf.references.serving(DATASET), shelf.faults()) == ("s2", [])
@@ -146,10 +147,10 @@ async def test_damaged_snapshot_replaced_by_another_is_forgotten_at_once(shelf: 
 
 async def test_lake_that_is_down_is_tried_again_at_the_next_refresh(shelf: Shelf) -> None:
     await shelf.activate("s1", 1)
-    shelf.lake.failure = StorageFailed("down")
+    shelf.lake.steps.failure = StorageFailed("down")
     await shelf.refresh()
     assert "snapshot s1 can't be read from the lake; its values are missing" in shelf.faults()[0]
-    shelf.lake.failure = None
+    shelf.lake.steps.failure = None
     await shelf.refresh()
     assert shelf.references.serving(DATASET) == "s1"
 
@@ -167,7 +168,7 @@ async def test_snapshot_that_lacks_what_a_model_looks_up_is_named_with_the_model
 async def test_region_whose_models_look_nothing_up_asks_storage_nothing() -> None:
     shelf = Shelf()
     shelf.models.held = [RuleModel("1.0.0")]
-    shelf.rows.failure = shelf.lake.failure = StorageFailed("down")
+    shelf.rows.failure = shelf.lake.steps.failure = StorageFailed("down")
     await shelf.refresh()
     assert await shelf.references.tables_for(()) == {}
 

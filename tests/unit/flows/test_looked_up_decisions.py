@@ -77,7 +77,7 @@ async def test_without_any_snapshot_deals_are_decided_and_the_record_says_so(sta
     bare = Stage()
     serve(bare, SERVED)
     bare.models.hold(LookupModel("1.2.0"))
-    bare.lake.failure = bare.reference_rows.failure = StorageFailed("down")
+    bare.lake.steps.failure = bare.reference_rows.failure = StorageFailed("down")
     answer, event = await decide(bare, deal())
     assert answer["unmatched"] == ("claims",)
     assert event["data"]["references"] == [{"dataset": DATASET, "snapshot": None, "digest": None}]

@@ -10,7 +10,8 @@ from flows.calls import Call, Caller
 from flows.errors import LedgerUnavailable, NotFound, SpanNotThere, StorageFailed, StorageUnavailable
 from flows.read_lake import MOST_REMEMBERED, RECORDED_FOR_S, ReadLake, is_prefix
 from flows.write_record import WriteRecord
-from tests.fakes import CountingEntropy, MemoryLake
+from tests.fakes import CountingEntropy
+from tests.fakes_trail import MemoryLake
 from tests.unit.flows.conftest import CALL, Stage
 
 HOUR = "region=westeurope/year=2026/month=11/day=23/hour=21"
@@ -107,7 +108,7 @@ async def test_name_that_is_none_of_the_lakes_is_not_found_and_not_looked_for(
     lake.files[name] = b"secret"
     with pytest.raises(NotFound):
         await read_lake.read(CALL, name, 0, 5)
-    assert lake.reads == []
+    assert lake.steps.calls == []
 
 
 @pytest.mark.parametrize("prefix", ["", "versions/", "audit", "/audit/", "audit/../", "audit//", "auditx/", "a" * 600])
@@ -128,7 +129,7 @@ async def test_list_comes_in_pages(read_lake: ReadLake) -> None:
 
 
 async def test_storage_that_is_down_is_told_as_such(read_lake: ReadLake, lake: MemoryLake) -> None:
-    lake.failure = StorageFailed("down")
+    lake.steps.failure = StorageFailed("down")
     with pytest.raises(StorageUnavailable):
         await read_lake.list("audit/", "", 3)
     with pytest.raises(StorageUnavailable):
