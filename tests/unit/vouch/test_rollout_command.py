@@ -156,7 +156,10 @@ def test_watch_that_is_left_says_that_the_rollout_goes_on(region: LoopbackRegion
             assert watching.stdout is not None
             assert watching.stdout.readline()
             watching.send_signal(signal.SIGINT)
-            _, said = watching.communicate(timeout=20)
+            try:
+                _, said = watching.communicate(timeout=20)
+            finally:
+                watching.kill()
         assert (watching.returncode, said) == (5, "")
 
 
