@@ -40,11 +40,11 @@ from adapters.tables_record_keys import TablesRecordKeys
 from adapters.tables_releases import TablesReleases
 from adapters.tables_reservations import TablesReservations
 from adapters.tables_rows import TablesRows
-from flows.admit_deal import Residency
 from flows.compose_service import ControlPorts, build_service
 from flows.compose_trail import TrailPorts, TrailSettings
+from flows.deciding.admit_deal import Residency
 from flows.regions import Region, control_of, parse_regions
-from flows.rollouts import RolloutSettings
+from flows.rolling_out.rollouts import RolloutSettings
 from flows.trail_ports import Vault
 from orchestrations.activities import rollouts_orchestrations, trail_orchestrations
 from orchestrations.engine import DurableEngine, DurableSealing

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from audit.notes import is_key_name
 from audit.suppression import LEAST_BELOW
-from flows.seal_window import SealSettings
+from flows.sealing.seal_window import SealSettings
 from rollouts.plan import Before
 from scoring.release import Release, Target
 

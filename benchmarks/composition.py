@@ -29,9 +29,9 @@ from adapters.tables_record_keys import TablesRecordKeys
 from adapters.tables_reservations import TablesReservations
 from audit.counters import Counters
 from benchmarks.in_memory import MemoryLedger, MemoryReleases, MemoryReservations
-from flows.admit_deal import Residency
 from flows.compose_service import build_service
 from flows.compose_trail import TrailPorts, TrailSettings
+from flows.deciding.admit_deal import Residency
 from flows.ports import Ledger, RegionAnswer, RegionUnreachable, Row
 from flows.regions import parse_regions
 from flows.service import Service

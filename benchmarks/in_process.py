@@ -23,7 +23,7 @@ from benchmarks.composition import build_memory_service
 from benchmarks.figures import Goal, Section, Spread, markdown_table, shown, spread
 from benchmarks.in_memory import MemoryLedger
 from flows.calls import Call, Caller
-from flows.decide_deals import Asked, Decided
+from flows.deciding.decide_deals import Asked, Decided
 from flows.service import Service
 from scoring.booster import load_library
 from scoring.deals import read_deal

@@ -18,7 +18,7 @@ from benchmarks.figures import Goal, Section, markdown_table, quantile, shown, s
 from benchmarks.in_process import CALL, SETTINGS
 from benchmarks.load import LOAD_CORE, SERVER_CORE
 from benchmarks.over_http import local_system
-from flows.decide_deals import Asked
+from flows.deciding.decide_deals import Asked
 from flows.errors import VouchError
 from flows.service import Service
 from local.regions import account_of

@@ -21,8 +21,8 @@ from benchmarks.composition import build_memory_service
 from benchmarks.figures import Goal, Section, markdown_table, shown, spread
 from benchmarks.in_process import CALL, SETTINGS, Work, in_turn
 from benchmarks.sealed_lake import KeptRecords
-from flows.decide_deals import Asked
-from flows.replay_decisions import Fate, NotAtHand, replay_decisions
+from flows.deciding.decide_deals import Asked
+from flows.replaying.replay_decisions import Fate, NotAtHand, replay_decisions
 from scoring.lookups import NO_TABLES, Tables
 from scoring.model import Model
 from scoring.policy import Policy
@@ -39,7 +39,7 @@ Tell = Callable[[str], None]
 
 
 class AtHand:
-    """Implements `flows.replay_decisions.Versions`: the one version and policy that these decisions were made with."""
+    """Implements `flows.replaying.replay_decisions.Versions`: the one version and policy of these decisions."""
 
     def __init__(self) -> None:
         found = FolderPolicies(ROOT / "policies").find(POLICY)

@@ -18,7 +18,7 @@ from benchmarks.claims_1996 import MODEL_FOLDER, ROOT, encode_rows, read_deals
 from benchmarks.composition import build_memory_service
 from benchmarks.figures import Goal, Section, markdown_table, quantile, shown, spread
 from benchmarks.in_process import CALL, SETTINGS, in_turn
-from flows.decide_deals import Asked
+from flows.deciding.decide_deals import Asked
 from local.demo_rollout import Stream
 from local.plan import Plan, make_plan
 from local.replay import choose_claims

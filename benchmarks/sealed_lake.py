@@ -28,7 +28,7 @@ from benchmarks.claims_1996 import read_deals
 from benchmarks.composition import build_memory_service
 from benchmarks.in_memory import MemoryLedger
 from benchmarks.in_process import CALL, SETTINGS
-from flows.decide_deals import Asked
+from flows.deciding.decide_deals import Asked
 
 REGION = "westeurope"
 FIRST = parse_window("20261123T210000Z", 3600)

@@ -36,11 +36,11 @@ from benchmarks.sealing_storage import (
     as_entity,
     renew_records,
 )
-from flows.keyring import Keyring
-from flows.known_bins import KnownBins
-from flows.record_keys import RecordKeyring
-from flows.seal_lane import SealLane
-from flows.subject_keys import SubjectKeys
+from flows.keys.keyring import Keyring
+from flows.keys.record_keys import RecordKeyring
+from flows.keys.subject_keys import SubjectKeys
+from flows.sealing.known_bins import KnownBins
+from flows.sealing.seal_lane import SealLane
 
 KEPT_ROWS = 5_000
 PART_ROWS, PART_ROUNDS = 2_000, 9

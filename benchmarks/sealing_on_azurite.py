@@ -37,13 +37,13 @@ from audit.windows import Window
 from benchmarks.claims_1996 import ROOT
 from benchmarks.sealed_lake import FIRST, REGION
 from benchmarks.sealing_storage import renew_records
-from flows.chain_log import ChainLog
-from flows.keyring import Keyring
-from flows.known_bins import KnownBins
-from flows.record_keys import RecordKeyring
-from flows.seal_lane import SealLane
-from flows.seal_window import Due, SealSettings, SealWindow
-from flows.subject_keys import SubjectKeys
+from flows.keys.keyring import Keyring
+from flows.keys.record_keys import RecordKeyring
+from flows.keys.subject_keys import SubjectKeys
+from flows.sealing.chain_log import ChainLog
+from flows.sealing.known_bins import KnownBins
+from flows.sealing.seal_lane import SealLane
+from flows.sealing.seal_window import Due, SealSettings, SealWindow
 
 PURPOSES = {
     LEDGER_TABLE: "rows of the ledger",

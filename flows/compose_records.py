@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.access_subject import AccessSubject
 from flows.compose_trail import TrailKeys, TrailPorts
-from flows.erase_subject import EraseSubject, Erasing
-from flows.erasure_log import ErasureLog
-from flows.finish_erasures import FinishErasures
-from flows.forget_records import ForgetRecords
-from flows.hold_subject import HoldSubject
 from flows.idempotency import Idempotency
-from flows.legal_holds import LegalHolds
-from flows.mentions import FindMentions
-from flows.open_window import OpenWindow
+from flows.keys.rewrap_keys import RewrapKeys
 from flows.ports import Clock, Entropy, Lake, Ledger, Reservations
-from flows.privacy_room import PrivacyRoom
-from flows.prove_record import ProveRecord
-from flows.read_decision import ReadDecision, ShowDecisions
-from flows.read_lake import ReadLake
-from flows.read_records import ReadRecords
-from flows.record_label import RecordLabel
-from flows.record_review import RecordReview
-from flows.rewrap_keys import RewrapKeys
-from flows.search_decisions import SearchDecisions
-from flows.unsealed import Unsealed
+from flows.privacy.access_subject import AccessSubject
+from flows.privacy.erase_subject import EraseSubject, Erasing
+from flows.privacy.erasure_log import ErasureLog
+from flows.privacy.finish_erasures import FinishErasures
+from flows.privacy.forget_records import ForgetRecords
+from flows.privacy.hold_subject import HoldSubject
+from flows.privacy.legal_holds import LegalHolds
+from flows.privacy.privacy_room import PrivacyRoom
+from flows.records.mentions import FindMentions
+from flows.records.open_window import OpenWindow
+from flows.records.prove_record import ProveRecord
+from flows.records.read_decision import ReadDecision, ShowDecisions
+from flows.records.read_lake import ReadLake
+from flows.records.read_records import ReadRecords
+from flows.records.record_label import RecordLabel
+from flows.records.record_review import RecordReview
+from flows.records.search_decisions import SearchDecisions
+from flows.records.unsealed import Unsealed
 from flows.write_record import WriteRecord
 
 

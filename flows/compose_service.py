@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.activate_snapshot import ActivateSnapshot
-from flows.active_snapshots import ActiveSnapshots
-from flows.admit_deal import Residency
-from flows.bring_version import BringVersion
-from flows.change_release import ChangeRelease, ReadRelease
 from flows.compose_records import RecordPorts, build_records
 from flows.compose_trail import TrailPorts, TrailSettings, build_trail, open_keys
-from flows.control_room import ControlRoom
-from flows.current_references import CurrentReferences
-from flows.current_releases import CurrentReleases
-from flows.decide_deals import DecideDeals
+from flows.deciding.admit_deal import Residency
+from flows.deciding.decide_deals import DecideDeals
+from flows.deciding.record_rejection import RecordRejection
+from flows.deciding.score_golden import ScoreGolden
+from flows.deciding.terms import FindTerms
 from flows.idempotency import Idempotency
 from flows.ports import (
     BundleStore,
@@ -33,18 +29,22 @@ from flows.ports import (
     Reservations,
     Rows,
 )
-from flows.read_metrics import ReadMetrics
-from flows.reconcile import Reconcile
-from flows.record_rejection import RecordRejection
-from flows.region_steps import RegionSteps
-from flows.rollout_log import RolloutLog
-from flows.rollouts import Rollouts, RolloutSettings
-from flows.score_golden import ScoreGolden
+from flows.reference.activate_snapshot import ActivateSnapshot
+from flows.reference.active_snapshots import ActiveSnapshots
+from flows.reference.current_references import CurrentReferences
+from flows.releasing.bring_version import BringVersion
+from flows.releasing.change_release import ChangeRelease, ReadRelease
+from flows.releasing.current_releases import CurrentReleases
+from flows.releasing.read_metrics import ReadMetrics
+from flows.rolling_out.control_room import ControlRoom
+from flows.rolling_out.reconcile import Reconcile
+from flows.rolling_out.region_steps import RegionSteps
+from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.rollouts import Rollouts, RolloutSettings
+from flows.rolling_out.tell_people import TellPeople
+from flows.rolling_out.undo_version import UndoVersion
+from flows.rolling_out.watch_rollouts import WatchRollouts
 from flows.service import Service
-from flows.tell_people import TellPeople
-from flows.terms import FindTerms
-from flows.undo_version import UndoVersion
-from flows.watch_rollouts import WatchRollouts
 from flows.write_record import WriteRecord
 from scoring.release import Release
 

@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.notes import VerifierKey
-from flows.chain_log import ChainLog
-from flows.committed_manifests import CommittedManifests
-from flows.current_trail_health import CurrentTrailHealth
-from flows.finish_erasures import FinishErasures
-from flows.keyring import Keyring
-from flows.known_bins import KnownBins
+from flows.keys.keyring import Keyring
+from flows.keys.record_keys import RecordKeyring
+from flows.keys.subject_keys import SubjectKeys
 from flows.ports import BundleStore, Clock, Entropy, Lake, Models, RegionCalls, Rows
-from flows.prove_window import ProveWindow
-from flows.publish_schemas import PublishSchemas
-from flows.purge_ledger import PurgeLedger
-from flows.purge_windows import PurgeWindows
-from flows.read_exports import ReadExports
-from flows.record_keys import RecordKeyring
+from flows.privacy.finish_erasures import FinishErasures
 from flows.regions import Region
-from flows.seal_lane import SealLane
-from flows.seal_window import SealSettings, SealWindow
-from flows.subject_keys import SubjectKeys
-from flows.trail_notes import TrailNotes
+from flows.sealing.chain_log import ChainLog
+from flows.sealing.committed_manifests import CommittedManifests
+from flows.sealing.current_trail_health import CurrentTrailHealth
+from flows.sealing.known_bins import KnownBins
+from flows.sealing.prove_window import ProveWindow
+from flows.sealing.publish_schemas import PublishSchemas
+from flows.sealing.purge_ledger import PurgeLedger
+from flows.sealing.purge_windows import PurgeWindows
+from flows.sealing.read_exports import ReadExports
+from flows.sealing.seal_lane import SealLane
+from flows.sealing.seal_window import SealSettings, SealWindow
+from flows.sealing.trail_notes import TrailNotes
+from flows.sealing.trail_room import Sealing, TrailRoom
+from flows.sealing.watch_trail import WatchTrail
+from flows.sealing.witness import KeepCheckpoint, TellWitness
 from flows.trail_ports import Lanes, OldReservations, RecordKeys, TrailIndex, Vault
-from flows.trail_room import Sealing, TrailRoom
-from flows.watch_trail import WatchTrail
-from flows.witness import KeepCheckpoint, TellWitness
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from flows.activate_snapshot import ActivateSnapshot
-from flows.bring_version import BringVersion
-from flows.change_release import ChangeRelease, ReadRelease
 from flows.compose_records import RecordRoom
-from flows.control_room import ControlRoom
-from flows.current_references import CurrentReferences
-from flows.current_releases import CurrentReleases
-from flows.decide_deals import DecideDeals
+from flows.deciding.decide_deals import DecideDeals
+from flows.deciding.record_rejection import RecordRejection
+from flows.deciding.score_golden import ScoreGolden
 from flows.ports import Models, Policies
-from flows.read_metrics import ReadMetrics
-from flows.record_rejection import RecordRejection
-from flows.score_golden import ScoreGolden
-from flows.trail_room import TrailRoom
-from flows.undo_version import UndoVersion
+from flows.reference.activate_snapshot import ActivateSnapshot
+from flows.reference.current_references import CurrentReferences
+from flows.releasing.bring_version import BringVersion
+from flows.releasing.change_release import ChangeRelease, ReadRelease
+from flows.releasing.current_releases import CurrentReleases
+from flows.releasing.read_metrics import ReadMetrics
+from flows.rolling_out.control_room import ControlRoom
+from flows.rolling_out.undo_version import UndoVersion
+from flows.sealing.trail_room import TrailRoom
 from scoring.model import Model
 from scoring.release import Release
 

@@ -13,7 +13,7 @@ from functools import cache
 from adapters.azure_storage import connect_by_string
 from adapters.blobs_lake import BlobsLake
 from flows.errors import StorageFailed
-from flows.load_snapshot import snapshot_folder
+from flows.reference.load_snapshot import snapshot_folder
 from local.azurite import Azurite
 from local.failures import LocalFailed
 from local.plan import Plan

@@ -12,9 +12,9 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from flows.control_room import ControlRoom
 from flows.errors import VouchError
-from flows.trail_room import TrailRoom
+from flows.rolling_out.control_room import ControlRoom
+from flows.sealing.trail_room import TrailRoom
 from orchestrations import names
 from orchestrations.region_rollout import region_rollout
 from orchestrations.region_watch import region_watch

@@ -2,8 +2,8 @@
 
 Every activity is raced against a deadline of its own: on Azure one that was in flight when its instance died comes
 back only after five minutes. It may then run twice, and its first answer is late; both are harmless, see
-`flows/region_steps.py`. Until it comes back the host keeps its orchestration open, so that nobody may wait for one to
-end who can't wait that long. What an activity couldn't do is a value with a `fault`, never an exception.
+`flows/rolling_out/region_steps.py`. Until it comes back the host keeps its orchestration open, so that nobody may wait
+for one to end who can't wait that long. What an activity couldn't do is a value with a `fault`, never an exception.
 """
 
 from __future__ import annotations

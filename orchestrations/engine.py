@@ -65,7 +65,7 @@ class DurableEngine:
 
 
 class DurableSealing:
-    """Implements `flows.trail_room.Sealing` with a durable client, which every call is handed by its binding."""
+    """Implements `flows.sealing.trail_room.Sealing` with a durable client, which its binding hands every call."""
 
     async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
         """Start it unless it is under way; whether it was started. Raises EngineFailed."""

@@ -24,15 +24,15 @@ from adapters.held_policies import HeldPolicies
 from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
 from audit.notes import Checkpoint, VerifierKey, sign_note
-from flows.admit_deal import Residency
 from flows.calls import Caller
 from flows.compose_service import ControlPorts, build_service
 from flows.compose_trail import TrailSettings
+from flows.deciding.admit_deal import Residency
 from flows.errors import Unauthenticated
 from flows.ports import Clock, EngineFailed, RegionAnswer, RegionUnreachable
 from flows.regions import Region
-from flows.rollouts import RolloutSettings
-from flows.seal_window import SealSettings
+from flows.rolling_out.rollouts import RolloutSettings
+from flows.sealing.seal_window import SealSettings
 from flows.service import Service
 from local.routes import decode_path
 from scoring.release import Release, Target

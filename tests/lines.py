@@ -14,7 +14,7 @@ from audit.layout import PERFORMANCE, dataset_of
 from audit.personal import SUBJECT, handle_of
 from audit.records import Record
 from audit.sealing import LedgerRow, build_line, read_row
-from flows.publish_schemas import read_schema
+from flows.sealing.publish_schemas import read_schema
 
 KEY = b"k" * 32
 

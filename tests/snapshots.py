@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flows.load_snapshot import snapshot_folder
+from flows.reference.load_snapshot import snapshot_folder
 from scoring.reference_table import MANIFEST_FILE, Column, ColumnType, digest_of_manifest
 from tests.fakes_trail import MemoryLake
 from vouch.snapshots import build_snapshot

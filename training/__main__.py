@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.folder_policies import load_policy
-from flows.load_snapshot import snapshot_folder
+from flows.reference.load_snapshot import snapshot_folder
 from training.build import NAME, VERSIONS, Quality, build_version, digest_data
 from training.claims import read_claims
 from training.policy_types import DATASET, build_experience_snapshot, snapshot_name

@@ -8,9 +8,9 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from flows.control_room import ControlRoom
 from flows.errors import VouchError
 from flows.ports import EngineFailed
+from flows.rolling_out.control_room import ControlRoom
 
 logger = logging.getLogger("vouch.rollouts")
 

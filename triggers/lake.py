@@ -6,7 +6,7 @@ import re
 
 import azure.functions as func
 
-from flows.read_lake import MOST_BYTES, MOST_FILES, ROOTS, is_prefix
+from flows.records.read_lake import MOST_BYTES, MOST_FILES, ROOTS, is_prefix
 from triggers.blueprints import build_blueprint
 from triggers.edge import Edge, Exchange, Reply
 from triggers.endpoints import LIST_LAKE, READ_LAKE

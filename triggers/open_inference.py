@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import azure.functions as func
 
-from flows.decide_deals import Answer, Decided
+from flows.deciding.decide_deals import Answer, Decided
 from flows.errors import InvalidDeal, InvalidRequest, NotAttempted, NotFound, NotReady, VouchError
 from scoring.faults import Fault
 from scoring.model import Model

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import azure.functions as func
 
 from audit.times import format_second
-from flows.erasure_log import Erasure, Hold, Stage
 from flows.errors import NotFound
+from flows.privacy.erasure_log import Erasure, Hold, Stage
 from flows.unavailable import told_as_unavailable
 from triggers import schemas
 from triggers.blueprints import build_blueprint

@@ -7,7 +7,7 @@ import logging
 import azure.functions as func
 
 from flows.errors import StorageFailed
-from flows.purge_ledger import PurgeLedger
+from flows.sealing.purge_ledger import PurgeLedger
 
 logger = logging.getLogger("vouch.trail")
 

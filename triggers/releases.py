@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import azure.functions as func
 
-from flows import release_changes
 from flows.errors import InvalidRequest
-from flows.read_metrics import Span
-from flows.release_changes import Closing, Renewal, release_data
+from flows.releasing import release_changes
+from flows.releasing.read_metrics import Span
+from flows.releasing.release_changes import Closing, Renewal, release_data
 from scoring.faults import Fault
 from scoring.release import Release, Target
 from triggers import schemas

@@ -11,11 +11,11 @@ from typing import Any
 
 import azure.functions as func
 
-from flows.control_room import ControlRoom
 from flows.errors import NotControl, NotFound
 from flows.ports import Engine, EngineFailed
 from flows.regions import Region
-from flows.rollouts import PAST_PHASES
+from flows.rolling_out.control_room import ControlRoom
+from flows.rolling_out.rollouts import PAST_PHASES
 from rollouts.plan import plan_data
 from triggers import schemas
 from triggers.blueprints import build_blueprint

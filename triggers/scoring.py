@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import azure.functions as func
 
-from flows.decide_deals import Asked, Decided, IdempotencyKey
+from flows.deciding.decide_deals import Asked, Decided, IdempotencyKey
 from flows.errors import InvalidRequest, NotAllowed, VouchError
 from scoring.faults import Fault
 from triggers.blueprints import build_blueprint

@@ -12,8 +12,8 @@ from audit.chain import InvalidEntry
 from audit.manifests import InvalidManifest
 from flows.errors import StorageFailed
 from flows.ports import EngineFailed
+from flows.sealing.trail_room import TrailRoom
 from flows.trail_ports import VaultFailed
-from flows.trail_room import TrailRoom
 
 logger = logging.getLogger("vouch.trail")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flows.decide_deals import Decided
+from flows.deciding.decide_deals import Decided
 from flows.errors import InvalidRequest
 from scoring.faults import Fault
 from scoring.features import Feature, Key, Kind

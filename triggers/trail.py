@@ -10,9 +10,9 @@ from audit.manifests import InvalidManifest
 from audit.windows import Window, parse_window, window_of
 from flows.errors import LedgerUnavailable, NotFound, StorageFailed, WindowOpen
 from flows.ports import EngineFailed
-from flows.seal_window import Due
+from flows.sealing.seal_window import Due
+from flows.sealing.trail_room import TrailRoom
 from flows.trail_ports import VaultFailed
-from flows.trail_room import TrailRoom
 from triggers import schemas
 from triggers.edge import Answer, Exchange, Reply
 from triggers.endpoints import KEEP_CHECKPOINT, READ_EXPORTS, READ_WITNESS, SEAL_EXPORT, Endpoint

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from audit.canonical import canonical_json, read_canonical
-from flows.dataset_rows import PLAIN
+from flows.replaying.dataset_rows import PLAIN
 
 LINES, TABLE = ".jsonl.gz", ".csv"
 ENDINGS = (LINES, TABLE)

@@ -9,7 +9,7 @@ from datetime import datetime
 from audit.canonical import read_canonical
 from audit.chain import ChainEntry
 from audit.segments import read_head
-from flows.hindsight import KINDS, Hindsight
+from flows.replaying.hindsight import KINDS, Hindsight
 from vouch.opened_copies import OpenedCopy, show_progress
 from vouch.records import SealedWindow, list_windows, read_end_of_chain, read_lines
 

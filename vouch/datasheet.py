@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.dataset_rows import UNLABELLED, LeftOut, Made
+from flows.replaying.dataset_rows import UNLABELLED, LeftOut, Made
 from vouch.dataset_files import datasheet_of
 from vouch.dataset_sources import Sources
 from vouch.records import SealedWindow

@@ -1,4 +1,4 @@
-"""Makes a snapshot of a reference dataset, as `flows/load_snapshot.py` reads it: pure, files as bytes by name.
+"""Makes a snapshot of a reference dataset, as `flows/reference/load_snapshot.py` reads it; pure, files by name.
 
 The manifest comes last, as it is to be written last: a snapshot without one isn't there yet.
 """

@@ -17,8 +17,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from audit.verifying.files import Files, Unreadable
-from flows.load_snapshot import load_snapshot
-from flows.replay_decisions import NotAtHand
+from flows.reference.load_snapshot import load_snapshot
+from flows.replaying.replay_decisions import NotAtHand
 from scoring.bundle import InvalidBundle
 from scoring.lookups import NO_TABLES, Tables
 from scoring.model import Model, load_model
@@ -47,7 +47,7 @@ class _Shelf(Generic[T]):
 
 
 class VersionsAtHand:
-    """Implements `flows.replay_decisions.Versions`. `root` holds `model_artifacts/` and `policies/`."""
+    """Implements `flows.replaying.replay_decisions.Versions`. `root` holds `model_artifacts/` and `policies/`."""
 
     def __init__(self, root: Path, region: Region, files: Files) -> None:
         self._root = root

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audit.layout import DATASETS, schema_name
-from flows.publish_schemas import read_schema
+from flows.sealing.publish_schemas import read_schema
 from local.environments import ROOT
 from local.package.__main__ import build_package
 from orchestrations.names import ACTIVITIES, ORCHESTRATORS, TRAIL_ACTIVITIES

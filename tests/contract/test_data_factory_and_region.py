@@ -15,7 +15,7 @@ from audit.layout import chain_name, manifest_name, schema_name, segment_name, w
 from audit.manifests import Manifest, as_json
 from audit.segments import FileEntry
 from audit.windows import parse_window
-from flows.load_snapshot import snapshot_folder
+from flows.reference.load_snapshot import snapshot_folder
 from scoring.reference_table import SnapshotFile, SnapshotManifest
 from tests.contract.test_data_factory import FACTORY, objects
 from tests.factory.definitions import ROOT, activities_of, files_of, is_expression, texts_of

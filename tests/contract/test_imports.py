@@ -31,6 +31,20 @@ ALLOWED = {
     "orchestrations": {"orchestrations", "flows", "audit", "rollouts", "scoring"},
     "adapters": {"adapters", "flows", "audit", "rollouts", "scoring"},
 }
+ALLOWED_IN_FLOWS: dict[str, set[str]] = {
+    "keys": set(),
+    "reference": set(),
+    "replaying": set(),
+    "records": {"keys"},
+    "privacy": {"keys", "records"},
+    "sealing": {"keys", "privacy"},
+    "releasing": {"reference"},
+    "deciding": {"reference", "releasing"},
+    "rolling_out": {"releasing"},
+}
+"""What a folder of `flows` imports beside itself and what lies in no folder."""
+
+COMPOSING = {"flows.service", "flows.compose_service", "flows.compose_trail", "flows.compose_records"}
 IMPURE = {"time", "random", "secrets", "os", "socket", "subprocess", "asyncio", "pathlib", "io", "requests", "aiohttp"}
 LIBRARY_LOADER = "scoring/booster.py"
 
@@ -57,6 +71,17 @@ def test_room_imports_only_what_lies_below_it(room: str) -> None:
     for path in files(room):
         ours = {module.split(".")[0] for module in imports(path)} & {*ROOMS, "function_app"}
         assert ours <= ALLOWED[room], f"{path.relative_to(ROOT)} imports {ours - ALLOWED[room]}"
+
+
+def test_folder_of_flows_imports_only_what_lies_below_it() -> None:
+    folders = {path.name for path in (ROOT / "flows").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ALLOWED_IN_FLOWS)
+    for folder in folders:
+        for path in files(f"flows/{folder}"):
+            ours = {module for module in imports(path) if module.startswith("flows.")}
+            inside = {module.split(".")[1] for module in ours} & folders
+            assert inside <= ALLOWED_IN_FLOWS[folder] | {folder}, f"{path.relative_to(ROOT)} imports {inside}"
+            assert not ours & COMPOSING, f"{path.relative_to(ROOT)} imports what composes it"
 
 
 @pytest.mark.parametrize("room", ["scoring", "audit", "rollouts", "flows", "vouch", "training"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from audit.counters import LATENCY_BOUNDS_MS, RISK_BINS, Counters, Tally
-from flows.read_metrics import Span, build_reading
+from flows.releasing.read_metrics import Span, build_reading
 from rollouts import readings
 from rollouts.defaults import METRICS
 from rollouts.plan import MetricRule

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows.load_snapshot import load_snapshot, snapshot_folder
+from flows.reference.load_snapshot import load_snapshot, snapshot_folder
 from local.reference import demo_snapshot
 from scoring import reference_table
 from scoring.features import Feature

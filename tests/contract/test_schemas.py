@@ -19,9 +19,9 @@ from audit.manifests import Manifest
 from audit.performance import build_performance
 from audit.records import Record, RecordType
 from audit.windows import parse_window
-from flows.decision_records import Circumstances, Judgement, ShadowJudgement, build_decision_record
+from flows.deciding.decision_records import Circumstances, Judgement, ShadowJudgement, build_decision_record
 from flows.errors import Superseded
-from flows.publish_schemas import PublishSchemas, read_schema
+from flows.sealing.publish_schemas import PublishSchemas, read_schema
 from rollouts.plan import MetricRule, Of
 from rollouts.verdicts import judge_metrics, judgement_data
 from scoring.bundle import read_bundle

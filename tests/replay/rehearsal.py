@@ -14,10 +14,10 @@ from typing import Any
 
 import azure.functions as func
 
-from flows.admit_deal import Residency
+from flows.deciding.admit_deal import Residency
 from flows.ports import RegionAnswer, RegionUnreachable
 from flows.regions import Region
-from flows.rollouts import RolloutSettings
+from flows.rolling_out.rollouts import RolloutSettings
 from orchestrations.activities import rollouts_orchestrations
 from orchestrations.engine import orchestration_input
 from orchestrations.names import NUDGE, ROLLOUT

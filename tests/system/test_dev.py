@@ -21,7 +21,7 @@ from tests.system.conftest import RunningSystem, free_base_port, wait_until
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("flows/decide_deals.py", True),
+        ("flows/deciding/decide_deals.py", True),
         ("policies/standard/1.json", True),
         ("model_artifacts/deal-fraud/1.0.0/model.txt", True),
         ("triggers/page.html", True),

@@ -20,7 +20,7 @@ from typing import Any
 from audit.counters import Traffic
 from audit.records import RecordType
 from audit.verifying.files import Unreadable
-from flows.dataset_rows import LeftOut, Made, Wanted, build_row
+from flows.replaying.dataset_rows import LeftOut, Made, Wanted, build_row
 from vouch.calls import Refused
 from vouch.dataset_files import ENDINGS, DatasetWriter
 from vouch.dataset_sources import Sources, find_sources, look_back

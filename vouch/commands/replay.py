@@ -23,8 +23,8 @@ from uuid import UUID
 from audit.ids import parse_id
 from audit.records import RecordType
 from audit.verifying.files import Unreadable
-from flows.imagine_decisions import OUTCOMES, Comparison, imagine_decisions
-from flows.replay_decisions import Fate, NotAtHand, Replayed, replay_decisions
+from flows.replaying.imagine_decisions import OUTCOMES, Comparison, imagine_decisions
+from flows.replaying.replay_decisions import Fate, NotAtHand, Replayed, replay_decisions
 from scoring.booster import LightGBMMissing
 from vouch.calls import Refused
 from vouch.opened_copies import OpenedCopy, add_copy_arguments, open_with_region, show_progress

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.load_snapshot import snapshot_folder
+from flows.reference.load_snapshot import snapshot_folder
 from tests.desk import Desk, read
 from tests.edge.factory.conftest import AUDIENCE, LAKE, STAGING, Ground
 from tests.factory.runs import FAILED, SUCCEEDED, Run

@@ -16,8 +16,8 @@ import pytest
 
 from adapters.https_notifier import HttpsNotifier
 from flows.ports import NotTaken
-from flows.tell_people import FIRST_PAUSE_S, TellPeople
-from flows.watch_rollouts import WatchRollouts
+from flows.rolling_out.tell_people import FIRST_PAUSE_S, TellPeople
+from flows.rolling_out.watch_rollouts import WatchRollouts
 from tests.edge.notices.receiver import Receiver, listening
 from tests.unit.flows.fleet import ROLLOUT, Papers
 

@@ -18,8 +18,8 @@ import pytest
 from adapters.azure_storage import Answer, AzureStorage, StorageService, connect_by_string
 from adapters.system_clock import SystemClock
 from audit.notes import VerifierKey
-from flows.decide_deals import Asked, Decided
-from flows.erasure_log import Stage
+from flows.deciding.decide_deals import Asked, Decided
+from flows.privacy.erasure_log import Stage
 from flows.service import Service
 from tests.desk import RoleTokens, golden_features
 from tests.edge.privacy.everything import is_hidden_in, read_everything

@@ -12,7 +12,7 @@ from adapters.azure_storage import AzureStorage, connect_by_string
 from adapters.blobs_lake import READ_BYTES, BlobsLake
 from adapters.tables_rows import TablesRows
 from flows.errors import Superseded, UnsoundSnapshot
-from flows.load_snapshot import load_snapshot, snapshot_folder
+from flows.reference.load_snapshot import load_snapshot, snapshot_folder
 from tests.fakes import LookupModel
 from tests.snapshots import DATASET, Files, digest_of, snapshot_of
 from tests.unit.flows.conftest import CALL, Stage

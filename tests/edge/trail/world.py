@@ -34,17 +34,17 @@ from adapters.tables_reservations import TablesReservations
 from adapters.tables_rows import TablesRows
 from audit.ids import time_of
 from audit.records import digest_of_event
-from flows.admit_deal import Residency
 from flows.calls import Call, Caller
 from flows.compose_service import build_service
 from flows.compose_trail import TrailPorts, TrailSettings
-from flows.decide_deals import Asked, Decided
+from flows.deciding.admit_deal import Residency
+from flows.deciding.decide_deals import Asked, Decided
 from flows.errors import Erased
+from flows.keys.subject_keys import CLOCK_SKEW_MS
 from flows.ports import RegionAnswer, RegionUnreachable
 from flows.regions import Region
-from flows.seal_window import SealSettings
+from flows.sealing.seal_window import SealSettings
 from flows.service import Service
-from flows.subject_keys import CLOCK_SKEW_MS
 from scoring.release import Release, Target
 from tests.desk import ROOT, RecordingSealing, golden_features, load_models
 from tests.fakes import FakeClock

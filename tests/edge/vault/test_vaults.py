@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from audit.notes import Checkpoint, VerifierKey, open_note, sign_note
-from flows.keyring import Keyring
+from flows.keys.keyring import Keyring
 from flows.trail_ports import Vault, VaultFailed
 from tests.fakes import MemoryRows
 from tests.fakes_trail import SeededEntropy

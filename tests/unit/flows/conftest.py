@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from flows.activate_snapshot import ActivateSnapshot
-from flows.active_snapshots import ActiveSnapshots
-from flows.admit_deal import Residency
 from flows.calls import Call, Caller
-from flows.change_release import ChangeRelease
 from flows.compose_records import RecordPorts, RecordRoom, build_records
 from flows.compose_trail import open_keys
-from flows.current_references import CurrentReferences
-from flows.current_releases import CurrentReleases
-from flows.decide_deals import Answer, Asked, DecideDeals
+from flows.deciding.admit_deal import Residency
+from flows.deciding.decide_deals import Answer, Asked, DecideDeals
+from flows.deciding.terms import FindTerms
 from flows.idempotency import Idempotency
+from flows.reference.activate_snapshot import ActivateSnapshot
+from flows.reference.active_snapshots import ActiveSnapshots
+from flows.reference.current_references import CurrentReferences
 from flows.regions import Region
-from flows.terms import FindTerms
+from flows.releasing.change_release import ChangeRelease
+from flows.releasing.current_releases import CurrentReleases
 from flows.write_record import WriteRecord
 from scoring.release import Release, Target
 from tests.fakes import (

@@ -10,9 +10,9 @@ from typing import Any
 from flows.calls import Call, Caller
 from flows.idempotency import Idempotency
 from flows.ports import EngineFailed, RegionAnswer, RegionUnreachable
-from flows.reconcile import Reconcile
-from flows.region_steps import RegionSteps
-from flows.rollout_log import RolloutLog
+from flows.rolling_out.reconcile import Reconcile
+from flows.rolling_out.region_steps import RegionSteps
+from flows.rolling_out.rollout_log import RolloutLog
 from flows.write_record import WriteRecord
 from scoring.release import Release
 from tests.desk import Desk, read

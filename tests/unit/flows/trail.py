@@ -25,11 +25,11 @@ from audit.windows import Window, window_of
 from flows.compose_records import RecordPorts, build_records
 from flows.compose_trail import TrailPorts, TrailSettings, build_trail, open_keys
 from flows.idempotency import Idempotency
-from flows.keyring import Keyring
-from flows.record_keys import RecordKeyring
+from flows.keys.keyring import Keyring
+from flows.keys.record_keys import RecordKeyring
+from flows.keys.subject_keys import SubjectKeys
 from flows.regions import Region
-from flows.seal_window import SealSettings
-from flows.subject_keys import SubjectKeys
+from flows.sealing.seal_window import SealSettings
 from flows.write_record import WriteRecord
 from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryModels, MemoryReservations, MemoryRows
 from tests.fakes_trail import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.release_changes import Closing, ReleaseChange, apply_change, apply_closing, apply_withdrawal
+from flows.releasing.release_changes import Closing, ReleaseChange, apply_change, apply_closing, apply_withdrawal
 from scoring.release import BUCKETS, Release, Target, Variant, bucket_of, choose_target, is_promotion
 
 NOW = datetime(2026, 11, 23, 21, tzinfo=UTC)

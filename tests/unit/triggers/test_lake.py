@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.read_lake import MOST_BYTES
+from flows.records.read_lake import MOST_BYTES
 from tests.desk import Desk, read
 
 NAME = "audit/manifests/v1/region=westeurope/year=2026/month=11/day=23/hour=21/20261123T210000Z.json"

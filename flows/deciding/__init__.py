@@ -1,0 +1,1 @@
+"""From a deal to an answered, recorded decision."""

@@ -1,0 +1,1 @@
+"""The keys that what is personal is encrypted under."""

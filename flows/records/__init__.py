@@ -1,0 +1,1 @@
+"""Records found, opened, read, proven and added to."""

@@ -1,0 +1,1 @@
+"""Reference data: snapshots checked, activated, kept in memory."""

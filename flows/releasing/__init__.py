@@ -1,0 +1,1 @@
+"""What a region serves: versions brought, releases read and changed, counters read."""

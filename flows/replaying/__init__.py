@@ -1,0 +1,1 @@
+"""Recorded decisions taken anew: replayed, imagined, made a dataset of."""

@@ -1,0 +1,1 @@
+"""What the control region does: rollouts told, steered, watched, undone, and regions healed."""

@@ -1,0 +1,102 @@
+"""The control region's part of rollouts, composed once a process: what people ask, and what the orchestrations do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flows.errors import VouchError
+from flows.ports import EngineFailed
+from flows.rolling_out.reconcile import Reconcile
+from flows.rolling_out.region_steps import SUPERSEDED, RegionSteps, StepFault
+from flows.rolling_out.rollout_log import CONTROL_SOURCE, RolloutLog
+from flows.rolling_out.rollouts import ENDING_PHASES, Rollouts, is_over
+from flows.rolling_out.tell_people import TellPeople
+from flows.rolling_out.watch_rollouts import WatchRollouts
+from rollouts.phases import Phase
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRoom:
+    rollouts: Rollouts
+    log: RolloutLog
+    steps: RegionSteps
+    reconcile: Reconcile
+    tell_people: TellPeople
+    watch: WatchRollouts
+
+    async def tick(self, client: Any) -> None:
+        """What the control timer does: look after rollouts, reconcile regions, tell people. A fault of one of them
+        doesn't keep the others from being done; the first is raised at the end."""
+        faults: list[Exception] = []
+        for step in (lambda: self.watch(client), self.reconcile, self.tell_people):
+            try:
+                await step()
+            except (VouchError, EngineFailed) as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+
+    async def open_rollout(self, order: Document) -> Document:
+        """Mark a region's release as under a rollout, unless that is being taken back."""
+        return await self._unless_taken_back(self.steps.open_rollout, order)
+
+    async def set_release(self, order: Document) -> Document:
+        """Have a region serve what a step says, unless the rollout is being taken back."""
+        return await self._unless_taken_back(self.steps.set_release, order)
+
+    async def watch_region(self, order: Document) -> Document:
+        """Lengthen a region's lease, read its metrics, show that it was seen, and hand over what people have said."""
+        answer = await self._unless_taken_back(self.steps.watch_region, order)
+        await self.log.show(order["rollout_id"], order["region"], order["seq"], order["shown"])
+        return {**answer, **await self.read_orders(order)}
+
+    async def read_orders(self, order: Document) -> Document:
+        """What people have said, without who they are, which regions ask somebody to look, how regions' parts ended,
+        and what regions served before: {orders: {name: {at, counts}}, asking: [region], is_over,
+        results: {region: {attempt, outcome, ...}}, stables: {region: ...}}."""
+        rollout_id = order["rollout_id"]
+        await self.log.touch(rollout_id)
+        orders = await self.rollouts.orders_that_count(rollout_id)
+        shown = await self.log.read_shown(rollout_id)
+        results = {source: document["result"] for source, document in shown.items() if document.get("result")}
+        stables = shown.get(CONTROL_SOURCE, {}).get("stables", {})
+        asking = sorted(source for source, document in shown.items() if document.get("asks"))
+        return {
+            "orders": orders,
+            "asking": asking,
+            "is_over": is_over(shown),
+            "results": results,
+            "stables": stables,
+        }
+
+    async def _unless_taken_back(self, step: Callable[[Document], Awaitable[Document]], order: Document) -> Document:
+        """A region that was away while its rollout was taken back still has it open: what comes late from that
+        rollout must find nothing to go on with there."""
+        if await self.log.read_phase(order["rollout_id"]) in ENDING_PHASES:
+            return StepFault(SUPERSEDED, "the rollout is being taken back, or is over").to_json()
+        return await step(order)
+
+    async def note_transition(self, order: Document) -> Document:
+        """Write a transition down. Safe to repeat."""
+        await self.log.note(order)
+        return {}
+
+    async def finish_rollout(self, order: Document) -> Document:
+        """Let a success be the desired state, and the next rollout begin. Where a rollback left a region behind, the
+        reconciler is to know the way back. Answers {stopped: order} and does nothing where somebody has stopped what
+        would be a success. Safe to repeat."""
+        if order["target"] is not None:
+            stopped_by = await self.log.finish(order["rollout_id"])
+            if stopped_by:
+                return {"stopped": stopped_by}
+            await self.log.desire(order["model"], order["target"], order["rollout_id"], order["before"])
+        elif order["phase"] == Phase.FAILED and order["before"] is not None:
+            await self.log.desire_first(order["model"], order["before"], order["rollout_id"])
+        if order.get("left"):  # an orchestration of an older version names none
+            await self.log.leave(order, order["left"])
+        await self.log.end(order["model"], order["rollout_id"], order["phase"])
+        return {}

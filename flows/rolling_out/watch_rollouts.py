@@ -1,0 +1,83 @@
+"""Look after the rollouts that are under way: those that were never started, that broke, or that make no progress.
+
+An orchestration can be lost in few ways: its order was written and the start after it wasn't, or it broke or vanished
+in the middle. The first is started; in place of the second another one takes the regions back. An engine that is away
+keeps nobody from being told, and one rollout that can't be looked at doesn't keep the others from it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from flows.ports import Clock, Engine, EngineFailed
+from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.rollouts import PAST_PHASES
+
+BROKEN = frozenset({"Failed", "Terminated", "Canceled"})
+START_GRACE_S = 30.0
+logger = logging.getLogger("vouch.rollouts")
+
+
+class WatchRollouts:
+    """`stuck_after_s` without a sign of life makes a rollout one that somebody is told of; `keep_s` is how long the
+    engine's history of an ended one is kept."""
+
+    def __init__(self, log: RolloutLog, engine: Engine, clock: Clock, stuck_after_s: float, keep_s: float) -> None:
+        self._log = log
+        self._engine = engine
+        self._clock = clock
+        self._stuck_after = timedelta(seconds=stuck_after_s)
+        self._keep = timedelta(seconds=keep_s)
+
+    async def __call__(self, client: Any) -> None:
+        """Look once, at every rollout. Raises LedgerUnavailable, or the first EngineFailed there was."""
+        faults: list[EngineFailed] = []
+        for model, rollout_id in (await self._log.active()).items():
+            try:
+                await self._watch(client, model, rollout_id)
+            except EngineFailed as error:
+                faults.append(error)
+        for rollout_id, phase in (await self._log.ended()).items():
+            try:
+                await self._watch_ended(client, rollout_id, phase)
+            except EngineFailed as error:
+                faults.append(error)
+        try:
+            await self._engine.purge(client, self._clock.now() - self._keep)
+        except EngineFailed as error:
+            logger.warning("Old histories were not deleted: %s", error)
+        if faults:
+            raise faults[0]
+
+    async def _watch(self, client: Any, model: str, rollout_id: str) -> None:
+        order = await self._log.read_order(rollout_id)
+        if order is None:  # the call that took the model ended before it wrote the order
+            await self._log.forget_lost(model, rollout_id, START_GRACE_S)
+            return
+        shown = await self._log.read_shown(rollout_id)
+        await self._tell_if_stuck(order, shown)
+        status = await self._engine.status(client, rollout_id)
+        if not status and not shown:
+            await self._engine.start(client, order)
+        elif not status or status in BROKEN:
+            reason = f"its orchestration was {status or 'lost'}"
+            logger.error("Rollout %s is taken back: %s.", rollout_id, reason)
+            await self._engine.rescue(client, order, reason)
+
+    async def _watch_ended(self, client: Any, rollout_id: str, phase: str) -> None:
+        """An orchestration that broke after it had ended the rollout could not say so any more."""
+        if await self._log.read_phase(rollout_id) in PAST_PHASES:
+            return
+        status = await self._engine.status(client, rollout_id)
+        if not status or status in BROKEN:
+            await self._log.note_end(rollout_id, phase, f"ended; its orchestration was {status or 'lost'} then")
+
+    async def _tell_if_stuck(self, order: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) -> None:
+        seen_at = max([str(order["started_at"]), *(str(one["seen_at"]) for one in shown.values())])
+        if self._clock.now() - datetime.fromisoformat(seen_at) > self._stuck_after:
+            message = f"no sign of life since {seen_at}"
+            logger.error("Rollout %s is stuck: %s.", order["id"], message)
+            await self._log.tell_once(order["id"], "stuck", message)

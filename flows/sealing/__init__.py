@@ -1,0 +1,1 @@
+"""The audit trail: windows sealed, chained, witnessed, watched, proven and purged."""

@@ -1,0 +1,89 @@
+"""Notices: signed, sent once taken, tried again where they weren't, and given up at last."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flows.idempotency import Idempotency
+from flows.ports import NotTaken
+from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.tell_people import GIVE_UP_AFTER, LONGEST_PAUSE_S, TellPeople
+from flows.write_record import WriteRecord
+from tests.fakes import CountingEntropy, FakeClock, MemoryLedger, MemoryReservations, MemoryRows
+
+SECRET = b"a secret of some length"
+
+
+@dataclass
+class Receiver:
+    """Takes notices unless it is told not to."""
+
+    is_well: bool = True
+    taken: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
+    tries: int = 0
+
+    async def __call__(self, headers: Mapping[str, str], body: bytes) -> None:
+        self.tries += 1
+        if not self.is_well:
+            raise NotTaken("answered 503")
+        self.taken.append((headers, body))
+
+
+@dataclass
+class Office:
+    clock: FakeClock = field(default_factory=FakeClock)
+    receiver: Receiver = field(default_factory=Receiver)
+
+    def __post_init__(self) -> None:
+        ledger = MemoryLedger()
+        idempotency = Idempotency(MemoryReservations(), ledger, self.clock, b"k" * 32, lease_s=45)
+        write = WriteRecord("westeurope", ledger, idempotency, self.clock, CountingEntropy())
+        self.log = RolloutLog(MemoryRows(), write, self.clock)
+        self.tell = TellPeople(self.log, self.receiver, SECRET, "westeurope", self.clock)
+
+
+async def test_notice_is_a_signed_cloudevent_sent_once() -> None:
+    office = Office()
+    await office.log.tell_once("r-1", "stuck", "no sign of life")
+    await office.log.tell_once("r-1", "stuck", "no sign of life")
+    assert (await office.tell(), await office.tell()) == (1, 0)
+    ((headers, body),) = office.receiver.taken
+    event = json.loads(body)
+    assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "vouch.rollout.stuck.v1", "r-1")
+    expected = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+    assert headers["X-Vouch-Signature"] == f"sha256={expected}"
+
+
+async def test_notice_that_was_not_taken_is_tried_again_later_with_the_same_id() -> None:
+    office = Office()
+    office.receiver.is_well = False
+    await office.log.tell_once("r-1", "breach", "bad")
+    await office.tell()
+    await office.tell()
+    assert office.receiver.tries == 1
+    office.clock.advance(10)
+    office.receiver.is_well = True
+    assert await office.tell() == 1
+    assert json.loads(office.receiver.taken[0][1])["id"] == "r-1-breach"
+
+
+async def test_notice_that_nobody_ever_takes_is_given_up() -> None:
+    office = Office()
+    office.receiver.is_well = False
+    await office.log.tell_once("r-1", "breach", "bad")
+    for _ in range(GIVE_UP_AFTER + 5):
+        await office.tell()
+        office.clock.advance(LONGEST_PAUSE_S + 1)
+    assert office.receiver.tries == GIVE_UP_AFTER
+    assert not await office.log.pending_notices()
+
+
+async def test_nobody_is_told_where_nobody_is_configured() -> None:
+    office = Office()
+    await office.log.tell_once("r-1", "breach", "bad")
+    assert await TellPeople(office.log, None, b"", "westeurope", office.clock)() == 0
+    assert len(await office.log.pending_notices()) == 1
