@@ -18,6 +18,7 @@ MAX_SUBJECTS = 16
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
+NO_IDENTIFIER = f"Must be a string of 1 to {MAX_ID_CHARACTERS} printable characters."
 FIELDS = ("deal_id", "model", "occurred_at", "residency", "subjects", "features")
 
 
@@ -58,7 +59,7 @@ def _read_deal_id(payload: Mapping[str, object], faults: list[Fault]) -> str:
     value = payload.get("deal_id")
     if isinstance(value, str) and is_identifier(value):
         return value
-    detail = "Is required." if value is None else f"Must be a string of 1 to {MAX_ID_CHARACTERS} printable characters."
+    detail = "Is required." if value is None else NO_IDENTIFIER
     faults.append(Fault("/deal_id", detail))
     return ""
 
@@ -103,8 +104,7 @@ def _read_subjects(payload: Mapping[str, object], faults: list[Fault]) -> tuple[
         faults.append(Fault("/subjects", f"Must be a list of at most {MAX_SUBJECTS} ids."))
         return ()
     wrong = [index for index, subject in enumerate(value) if not is_identifier(subject)]
-    detail = f"Must be a string of 1 to {MAX_ID_CHARACTERS} printable characters."
-    faults.extend(Fault(pointer_to("subjects", index), detail) for index in wrong)
+    faults.extend(Fault(pointer_to("subjects", index), NO_IDENTIFIER) for index in wrong)
     return () if wrong else tuple(dict.fromkeys(value))
 
 

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+( [!-~]+)*$")]
+from scoring.deals import MAX_ID_CHARACTERS
+
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS, description="Printable characters.")]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
