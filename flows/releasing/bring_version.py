@@ -166,7 +166,7 @@ class BringVersion:
             kept = await _told(store.find(kind, name, version))
             if kept is not None:
                 return await _told(store.read(kept))
-        raise NotFound("such version in its storage, nor has the registry")
+        raise NotFound("version in its storage, nor has the registry")
 
     async def _fetch(self, kind: str, name: str, version: str) -> tuple[dict[str, bytes], Kept]:
         if self._registry is None:

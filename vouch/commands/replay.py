@@ -4,8 +4,8 @@ Without --model and --policy every recorded decision is scored with the version,
 names, and has to come out the same to the last bit. With one of them (or both) the recorded deals are judged by that
 version or policy instead: which outcomes would have flipped, and what there would have been to review, week by week.
 
-Exit codes: 0 everything came out the same (or the comparison was made); 1 something differs; 2 it could not be done;
-3 nothing differs, but some decisions could not be replayed.
+Exit codes: 0 everything came out the same (or the comparison was made); 1 something differs; 2 it could not be done,
+or there was no decision; 3 nothing differs, but some decisions could not be replayed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ from vouch.records import NotAsSealed, OpenedRecords, find_decision, list_window
 from vouch.versions_at_hand import VersionsAtHand
 
 SAME, DIFFERS, NOT_DONE, PARTLY = 0, 1, 2, 3
+VERDICTS = {
+    SAME: "EQUAL: recorded decisions scored again.",
+    DIFFERS: "DIFFERENT: recorded decisions scored again.",
+    NOT_DONE: "NOTHING: these windows hold no decision.",
+    PARTLY: "EQUAL, as far as could be replayed: recorded decisions scored again.",
+}
 SHOWN = 20
 DAMAGED = "it can't be opened, though its keys are there. Tell the region's operators"
 SCORED = RecordType.DECISION_SCORED.value
@@ -55,6 +61,8 @@ class Tally:
     def exit_code(self) -> int:
         if self.fates[Fate.DIFFERS]:
             return DIFFERS
+        if not self.fates.total():
+            return NOT_DONE
         return PARTLY if self.fates[Fate.NOT_AT_HAND] else SAME
 
     def to_json(self) -> dict[str, Any]:
@@ -119,7 +127,11 @@ def _run(arguments: argparse.Namespace) -> tuple[int, dict[str, Any], Iterator[s
 
 def _open(copy: OpenedCopy, records: OpenedRecords, arguments: argparse.Namespace) -> Iterator[list[Event]]:
     """The decisions of each window."""
-    for window in show_progress(list_windows(copy.files, copy.name, arguments.first, arguments.last)):
+    windows = list_windows(copy.files, copy.name, arguments.first, arguments.last)
+    if not windows:
+        asked = "" if not arguments.first and not arguments.last else " from --from to --to"
+        raise Unreadable(f"The copy holds no sealed window of {copy.name}{asked}. Is it a copy of that region?")
+    for window in show_progress(windows):
         yield [event for event in records.of(window) if event["type"] == SCORED]
 
 
@@ -163,7 +175,8 @@ def _imagine(
             for imagined in imagine_decisions(group, model, judged_by, versions.active_tables(model.datasets)):
                 comparison.add(imagined)
     document = {**comparison.to_json(), "erased": erased, "damaged": len(damaged)}
-    return SAME, document, _tell_comparison(comparison, erased, len(damaged))
+    code = SAME if comparison.decisions or erased or damaged else NOT_DONE
+    return code, document, _tell_comparison(comparison, arguments.name, erased, len(damaged))
 
 
 def _by_terms(events: list[Event], arguments: argparse.Namespace) -> Iterator[tuple[str, str, list[Event]]]:
@@ -186,11 +199,13 @@ def _tell_replay(tally: Tally) -> Iterator[str]:
         yield f"{fates[Fate.NOT_AT_HAND]:,} could not be replayed: it, or what it was decided with, is not at hand"
     for one in tally.shown:
         yield f"  {one.decision_id} {one.fate.value}: {'; '.join(one.details)}"
-    verdicts: dict[int, str] = {SAME: "EQUAL", DIFFERS: "DIFFERENT", PARTLY: "EQUAL, as far as could be replayed"}
-    yield f"{verdicts[tally.exit_code]}: recorded decisions scored again."
+    yield VERDICTS[tally.exit_code]
 
 
-def _tell_comparison(comparison: Comparison, erased: int, damaged: int) -> Iterator[str]:
+def _tell_comparison(comparison: Comparison, name: str, erased: int, damaged: int) -> Iterator[str]:
+    if not comparison.decisions and not erased and not damaged:
+        yield f"NOTHING: these windows hold no decision of {name}."
+        return
     yield f"{comparison.decisions:,} recorded deals judged again; {erased:,} more were erased"
     if damaged:
         yield f"{damaged:,} records are damaged: {DAMAGED}"

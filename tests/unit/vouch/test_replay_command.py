@@ -157,6 +157,38 @@ def test_one_decision_has_no_time_beside_it(
     assert "leave --from and --to out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [[], ["--policy", "standard/1"]])
+def test_windows_without_a_decision_are_no_success(
+    words: list[str], region: LoopbackRegion, refused: Refuse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded = Recorded()
+    recorded.label(Recorded().decide(), "fraud")
+    recorded.open(region)
+    assert refused(recorded, *words) == 2
+    assert "NOTHING: these windows hold no decision" in capsys.readouterr().out
+
+
+def test_decisions_of_another_model_are_nothing_to_compare(
+    told: tuple[Recorded, str], refused: Refuse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(told[0], "--model", "1.0.0", "--name", "deal-fruad") == 2
+    assert "NOTHING: these windows hold no decision of deal-fruad." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "name"), [(["--from", "2027"], "westeurope"), ([], "northeurope")])
+def test_copy_without_such_windows_can_not_be_replayed(
+    words: list[str],
+    name: str,
+    told: tuple[Recorded, str],
+    region: LoopbackRegion,
+    refused: Refuse,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    region.answer("GET", "/health/live", {"region": name})
+    assert refused(told[0], *words) == 2
+    assert f"Not replayed. The copy holds no sealed window of {name}" in capsys.readouterr().err
+
+
 NO_RECORDS = [
     b"nope", b"{}", b"null", b'{"id":5,"type":"x"}', b'{"id":"a","type":"b"}', b'{"id":"a","type":"b","data":[]}',
     b'{"id":"\xff","type":"b","data":{}}', b'{"id":"a","type":"b","data":%b}' % (b"[" * 100_000 + b"]" * 100_000),
