@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.load_snapshot import snapshot_folder
+from flows.reference.load_snapshot import snapshot_folder
 from tests.contract.test_reference import PART, activate, deal, score
 from tests.desk import Desk
 from tests.unit.vouch.desk_region import desk_region
