@@ -22,13 +22,13 @@ class HeldModels:
         self._kept = kept
         self._loaded: dict[tuple[str, str], Model] = {}
         self._loading: dict[tuple[str, str], asyncio.Task[Model | None]] = {}
+        self._versions = self._list_versions()
 
     def names(self) -> Sequence[str]:
-        return tuple(dict.fromkeys((*self._bundled.names(), *sorted({name for name, _ in self._loaded}))))
+        return tuple(self._versions)
 
     def versions(self, name: str) -> Sequence[str]:
-        loaded = {version for held, version in self._loaded if held == name}
-        return sorted({*self._bundled.versions(name), *loaded}, key=version_order)
+        return self._versions.get(name, ())
 
     def find(self, name: str, version: str) -> Model | None:
         return self._loaded.get((name, version)) or self._bundled.find(name, version)
@@ -57,10 +57,19 @@ class HeldModels:
         """Hold a version that was verified just now."""
         if not self.is_bundled(model.name, model.version):
             self._loaded[model.name, model.version] = model
+            self._versions = self._list_versions()
 
     def keep_only(self, named: Collection[tuple[str, str]]) -> None:
         """Drop every loaded version but these."""
         self._loaded = {key: model for key, model in self._loaded.items() if key in named}
+        self._versions = self._list_versions()
+
+    def _list_versions(self) -> dict[str, tuple[str, ...]]:
+        """By name, in order; every decision asks for them."""
+        listed = {name: set(self._bundled.versions(name)) for name in self._bundled.names()}
+        for name, version in sorted(self._loaded):
+            listed.setdefault(name, set()).add(version)
+        return {name: tuple(sorted(versions, key=version_order)) for name, versions in listed.items()}
 
     async def _load(self, name: str, version: str) -> Model | None:
         kept = await self._kept.find(MODELS_KIND, name, version)

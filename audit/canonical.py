@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ Canonical = msgspec.Raw
 
 _write_sorted = msgspec.json.Encoder(order="sorted").encode
 _write = msgspec.json.Encoder().encode
+_WRITTEN_AS_THEY_ARE = frozenset({str, bool, NoneType, msgspec.Raw})
 _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 
 
@@ -72,18 +74,18 @@ def format_number(number: float) -> str:
 def _plain(value: Any) -> Any:
     """The value in types whose form msgspec and the standard agree on."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _WRITTEN_AS_THEY_ARE:
         return value
     if kind is float:
         return _plain_float(value)
     if kind is int:
         return _plain_integer(value)
     if kind is list or kind is tuple:
-        return [item if type(item) is str else _plain(item) for item in value]
+        return [item if type(item) in _WRITTEN_AS_THEY_ARE else _plain(item) for item in value]
     if kind is dict:
         _check_keys(value)
-        return {key: item if type(item) is str else _plain(item) for key, item in value.items()}
-    return value if kind is Canonical else _plain(_as_json_type(value))
+        return {key: item if type(item) in _WRITTEN_AS_THEY_ARE else _plain(item) for key, item in value.items()}
+    return _plain(_as_json_type(value))
 
 
 def _plain_float(value: float) -> float | int | Canonical:

@@ -96,10 +96,15 @@ def choose_target(release: Release, deal_id: str, now: datetime) -> Choice:
     candidate = release.candidate_at(now)
     if candidate is None:
         return Choice(Variant.STABLE, release.stable)
-    if bucket_of(release.rollout_id, deal_id) < release.weight * BUCKETS // 100:
+    if _is_among(release.weight * BUCKETS // 100, release.rollout_id, deal_id):
         return Choice(Variant.CANDIDATE, candidate)
-    shadowed = bucket_of(f"{release.rollout_id}/shadow", deal_id) < release.shadow_share * BUCKETS
-    return Choice(Variant.STABLE, release.stable, candidate if shadowed else None)
+    is_shadowed = _is_among(release.shadow_share * BUCKETS, f"{release.rollout_id}/shadow", deal_id)
+    return Choice(Variant.STABLE, release.stable, candidate if is_shadowed else None)
+
+
+def _is_among(buckets: float, rollout_id: str, deal_id: str) -> bool:
+    """Whether the deal's bucket is one of the first so many; not worked out where it is none or all of them."""
+    return buckets > 0 and (buckets >= BUCKETS or bucket_of(rollout_id, deal_id) < buckets)
 
 
 def bucket_of(rollout_id: str, deal_id: str) -> int:
