@@ -20,6 +20,7 @@ from audit.verifying.findings import Finding, Kind
 
 ID_MEMBERS = ("decision_id", "record_id")
 DIGEST_MEMBER = "record_digest"
+TENSORS = "outputs"
 
 
 class InvalidReceipts(ValueError):
@@ -117,6 +118,17 @@ def _collect(value: Any, receipts: dict[str, Receipt]) -> None:
     elif isinstance(value, dict):
         for name in ("results", "decision"):
             _collect(value.get(name), receipts)
+        _collect(_rows_of(value.get(TENSORS)), receipts)
+
+
+def _rows_of(tensors: Any) -> list[dict[str, Any]]:
+    """The receipts in an answer of the Open Inference Protocol, which has a column of ids and one of digests."""
+    listed = tensors if isinstance(tensors, list) else []
+    columns = {str(one.get("name")): one.get("data") for one in listed if isinstance(one, dict)}
+    ids, digests = columns.get(ID_MEMBERS[0]), columns.get(DIGEST_MEMBER)
+    if not isinstance(ids, list) or not isinstance(digests, list) or len(ids) != len(digests):
+        return []
+    return [{ID_MEMBERS[0]: one, DIGEST_MEMBER: digest} for one, digest in zip(ids, digests, strict=True)]
 
 
 def _read_one(value: Mapping[str, Any]) -> tuple[str, Receipt]:

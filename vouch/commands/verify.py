@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--receipt", action="append", type=Path, default=[], metavar="FILE",
-        help="answers of deals:score, as JSON or JSON Lines, that the lake has to hold; repeatable",
+        help="answers of scoring, as JSON or JSON Lines, that the lake has to hold; repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--token-file",

@@ -35,6 +35,33 @@ def test_receipts_are_read_as_they_were_answered(text: str, ids: list[str]) -> N
     assert {receipt.digest for receipt in receipts.values()} == {DIGEST}
 
 
+def tensors(**columns: object) -> str:
+    """An answer of the Open Inference Protocol."""
+    outputs = [{"name": name, "shape": [2], "datatype": "BYTES", "data": data} for name, data in columns.items()]
+    return json.dumps({"model_name": "deal-fraud", "outputs": outputs})
+
+
+def test_receipts_are_read_from_tensors() -> None:
+    receipts = read_receipts(tensors(score=[0.1, 0.2], decision_id=[ONE, TWO], record_digest=[DIGEST, DIGEST]))
+    assert receipts == {ONE: Receipt(DIGEST), TWO: Receipt(DIGEST)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        tensors(decision_id=[ONE]),
+        tensors(decision_id=[ONE, TWO], record_digest=[DIGEST]),
+        tensors(decision_id=[5], record_digest=[DIGEST]),
+        tensors(decision_id=ONE, record_digest=DIGEST),
+        tensors(decision_id=None, record_digest=[DIGEST]),
+        json.dumps({"outputs": [{"name": "decision_id"}, {"name": [], "data": []}, 5]}),
+    ],
+)
+def test_tensors_that_are_no_receipts_are_refused(text: str) -> None:
+    with pytest.raises(InvalidReceipts, match="receipt"):
+        read_receipts(text)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
