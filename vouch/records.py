@@ -19,12 +19,13 @@ from audit.canonical import NotCanonical
 from audit.chain import ChainEntry, InvalidEntry, read_entry
 from audit.ids import lane_of, time_of
 from audit.lanes import lane_name
-from audit.layout import CHAIN, DECISIONS, chain_name, folder_of, read_name
+from audit.layout import CHAIN, DECISIONS, chain_name, folder_of, manifest_name, read_name, segment_name
 from audit.manifests import InvalidManifest, Manifest, read_manifest
 from audit.records import digest_of_event, keeps_commitment
 from audit.sealing import digest_of_line
 from audit.segments import DamagedSegment, FileEntry, SegmentReader, read_head
 from audit.times import format_second
+from audit.verifying.entries import tree_of
 from audit.verifying.files import Files, Unreadable, read_whole
 from audit.windows import DAY_S, LAST_S, Window
 from vouch.calls import Region
@@ -68,7 +69,7 @@ def list_windows(files: Files, region: str, first: str = "", last: str = "") -> 
         place = read_name(listed.name)
         if place is None or not _lies_between(place.window, first, last):
             continue
-        manifest = _read_manifest(files, listed.name)
+        manifest = _read_manifest(files, listed.name, region)
         segments = [file for file in manifest.files if file.dataset == DECISIONS]
         before = found.get(place.window, _without_segments(manifest.window))
         found[place.window] = replace(before, segments=(*before.segments, *segments))
@@ -165,14 +166,15 @@ def read_lines(files: Files, file: FileEntry, read: Callable[[bytes], Read]) -> 
 def read_end_of_chain(files: Files, region: str) -> tuple[ChainEntry, str]:
     """The newest entry of the region's chain in the copy, and the name of the last window that the chain reaches.
     Raises Unreadable."""
-    names = [listed.name for listed in files.list(folder_of(CHAIN, region))]
-    if not names:
+    places = [read_name(listed.name) for listed in files.list(folder_of(CHAIN, region))]
+    numbers = [place.number for place in places if place]
+    if not numbers:
         raise Unreadable(
             f"There is no chain of {region} in the copy: nothing of it is sealed, or it is a copy of others."
         )
-    newest = entry = _read_entry(files, names[-1])
+    newest = entry = _read_entry(files, region, numbers[-1])
     while entry.kind != WINDOW_KIND:
-        entry = _read_entry(files, chain_name(region, entry.sequence - 1))
+        entry = _read_entry(files, region, entry.sequence - 1)
     return newest, entry.window
 
 
@@ -197,18 +199,31 @@ def _read_page(records: Sequence[Any], path: str) -> Iterator[tuple[Mapping[str,
         raise Unreadable(f"{path} answered no records. Is this the URL of a region?") from None
 
 
-def _read_entry(files: Files, name: str) -> ChainEntry:
+def _read_entry(files: Files, region: str, sequence: int) -> ChainEntry:
+    """An entry that lies where it should, and whose tree is one."""
+    name = chain_name(region, sequence)
     try:
-        return read_entry(read_whole(files, name, MAX_ENTRY_BYTES) or b"")
+        entry = read_entry(read_whole(files, name, MAX_ENTRY_BYTES) or b"")
     except InvalidEntry as error:
         raise Unreadable(f"{name} is damaged: {error}. {VERIFY}") from error
+    if (entry.region, entry.sequence) != (region, sequence) or tree_of(entry) is None:
+        raise Unreadable(f"{name} is damaged: it is another entry, or contradicts itself. {VERIFY}")
+    return entry
 
 
-def _read_manifest(files: Files, name: str) -> Manifest:
+def _read_manifest(files: Files, name: str, region: str) -> Manifest:
+    """A manifest that lies where it should, and names files of its window alone."""
     try:
-        return read_manifest(read_whole(files, name, MAX_MANIFEST_BYTES) or b"")
+        manifest = read_manifest(read_whole(files, name, MAX_MANIFEST_BYTES) or b"")
     except InvalidManifest as error:
         raise Unreadable(f"{name} is damaged: {error}. {VERIFY}") from error
+    segments = [file for file in manifest.files if file.dataset == DECISIONS]
+    is_ours = name == manifest_name(region, manifest.window, manifest.correction) and manifest.region == region
+    if not is_ours or any(
+        file.name != segment_name(DECISIONS, region, manifest.window, file.lane) for file in segments
+    ):
+        raise Unreadable(f"{name} is damaged: it is another manifest, or names files of another one. {VERIFY}")
+    return manifest
 
 
 def _without_segments(window: Window) -> SealedWindow:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from audit.canonical import canonical_json
 from audit.manifests import read_manifest
 from tests.lakes import FIRST
 from tests.unit.vouch.loopback_region import TOKEN, LoopbackRegion, loopback_region, problem
@@ -390,6 +391,44 @@ def test_segment_of_labels_that_is_not_the_sealed_one_is_refused(
     segment.write_bytes(gzip.compress(gzip.decompress(segment.read_bytes()).replace(b"genuine", b"fraud"), mtime=0))
     assert make() == 2
     assert "is not the file that its manifest names" in capsys.readouterr().err
+
+
+LAST_ENTRY = "audit/chain/v1/region=westeurope/000000000001.json"
+LAST_MANIFEST = "audit/manifests/v1/region=westeurope/year=2026/month=11/day=23/hour=22/20261123T220000Z.json"
+OTHERS = "../" * 20 + "etc/passwd"
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        (LAST_ENTRY, lambda entry: entry.update(sequence=2, kind="correction")),
+        (LAST_ENTRY, lambda entry: entry.update(region="eastus2")),
+        (LAST_ENTRY, lambda entry: entry.update(root="none")),
+        (LAST_ENTRY, lambda entry: entry.update(size=9)),
+        (LAST_MANIFEST, lambda manifest: manifest.update(region="eastus2")),
+        (LAST_MANIFEST, lambda manifest: manifest.update(correction=1, kind="correction")),
+        (LAST_MANIFEST, lambda manifest: manifest["files"][0].update(name=OTHERS)),
+        (LAST_MANIFEST, lambda manifest: manifest["files"][0].update(lane="9f3a")),
+    ],
+)
+def test_chain_or_manifest_that_is_none_is_told_with_its_file(
+    recorded: Recorded, make: Make, tmp_path: Path, file: str, change: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded.decide()
+    recorded.decide(SECOND_WINDOW)
+    path = recorded.seal(tmp_path / "lake") / file
+    value = json.loads(path.read_bytes())
+    change(value)
+    path.write_bytes(canonical_json(value))
+    assert make() == 2
+    assert capsys.readouterr().err.startswith(f"Not made. {file} is damaged: ")
+
+
+def test_stranger_beside_the_chain_is_passed_over(recorded: Recorded, make: Make, tmp_path: Path) -> None:
+    recorded.decide()
+    lake = recorded.seal(tmp_path / "lake")
+    (lake / "audit/chain/v1/region=westeurope/notes.txt").touch()
+    assert make() == 0
 
 
 @pytest.mark.parametrize(
