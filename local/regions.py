@@ -72,11 +72,12 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_ISSUER": plan.issuer,
         "VOUCH_JWKS_URL": jwks_url(plan),
         "VOUCH_DEMO_TOKEN_URL": demo_token_url(plan),
-        "VOUCH_HMAC_KEY": _hmac_key(plan, region),
+        "VOUCH_HMAC_KEY": _secret(plan, f"hmac-{region}"),
         "VOUCH_WINDOW_S": str(WINDOW_S),
         "VOUCH_VAULT_FOLDER": str(plan.vault_folder(region)),
         "VOUCH_REGISTRY_CONNECTION": azurite.connection_string(REGISTRY_ACCOUNT),
         "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),
+        **_notify_settings(plan),
         **ROLLOUT_SETTINGS,
         **SEAL_SETTINGS,
     }
@@ -120,8 +121,15 @@ def stop_regions(regions: list[RegionProcess]) -> None:
             region.process.stdin.close()
 
 
-def _hmac_key(plan: Plan, region: str) -> str:
-    file = plan.folder / "issuer" / f"hmac-{region}.hex"
+def _notify_settings(plan: Plan) -> dict[str, str]:
+    """Where people are told of rollouts, if `LOCAL_NOTIFY_URL` names somebody; the secret is that of `notify.hex`."""
+    url = os.environ.get("LOCAL_NOTIFY_URL", "")
+    return {"VOUCH_NOTIFY_URL": url, "VOUCH_NOTIFY_SECRET": _secret(plan, "notify")} if url else {}
+
+
+def _secret(plan: Plan, name: str) -> str:
+    """32 random bytes in hex, the same from start to start."""
+    file = plan.folder / "issuer" / f"{name}.hex"
     if not file.exists():
         write_secret(file, secrets.token_hex(32).encode())
     return file.read_text()

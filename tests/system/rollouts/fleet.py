@@ -23,6 +23,7 @@ from local.readiness import what_region_waits_for
 from local.regions import RegionProcess, account_of, host_command, region_environment, stop_regions
 from scoring.manifest import MODEL_FILE
 from tests.system.conftest import START_SECONDS, Reachable, wait_until
+from tests.system.rollouts.listener import Listener
 
 AZURE_RETURN_DELAY_S = 300
 KEPT_CONTAINER = "versions"
@@ -49,6 +50,7 @@ class Fleet(Reachable):
     """Four regions, each a process with a storage account of its own."""
 
     away: dict[str, list[Away]] = field(default_factory=dict)
+    listener: Listener = field(default_factory=Listener)
     _ground: Ground = field(init=False)
     _regions: dict[str, RegionProcess] = field(default_factory=dict)
     _frozen: set[str] = field(default_factory=set)
@@ -70,6 +72,7 @@ class Fleet(Reachable):
             self.thaw(region)
         stop_regions(list(self._regions.values()))
         self._ground.stop()
+        self.listener.stop()
 
     def kill(self, *regions: str) -> None:
         """`kill -9`."""
@@ -139,7 +142,11 @@ class Fleet(Reachable):
             process = subprocess.Popen(
                 [*command, "--durable-return-delay", str(AZURE_RETURN_DELAY_S)],
                 cwd=ROOT,
-                env={**region_environment(self.plan, region, self._ground.azurite), **PACE},
+                env={
+                    **region_environment(self.plan, region, self._ground.azurite),
+                    **self.listener.settings,
+                    **PACE,
+                },
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,

@@ -23,6 +23,7 @@ from tests.system.rollouts.driving import (
     tell,
 )
 from tests.system.rollouts.fleet import Fleet
+from tests.system.rollouts.listener import kind_of
 from tests.system.rollouts.scene import Scene
 
 ENDLESS = [{"name": "error_rate", "max": 0.05, "minSamples": 1_000_000}]
@@ -37,6 +38,8 @@ def test_approval_that_nobody_gives_in_time_ends_the_rollout(scene: Scene) -> No
     assert seen["phase"] == "RolledBack"
     assert "nobody approved wave-1 in time" in seen["message"]
     assert events_of(seen, CONTROL) == []
+    notices = scene.fleet.listener.wait_for_end_of(rollout.id)
+    assert sorted(map(kind_of, notices)) == ["approval", "finished", "rollback"], "each is told, signed, and once"
 
 
 def test_two_operators_who_start_and_abort_at_once_have_one_rollout_and_one_end(scene: Scene) -> None:

@@ -114,6 +114,16 @@ def test_region_environment_is_what_the_app_reads(plan: Plan, monkeypatch: pytes
     assert region_environment(plan, "eastus2", azurite) == environ, "secrets stay from start to start"
 
 
+def test_region_tells_nobody_of_rollouts_unless_somebody_is_named(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    azurite = Azurite(process=None, blob_port=1, queue_port=2, table_port=3)  # type: ignore[arg-type]
+    monkeypatch.delenv("LOCAL_NOTIFY_URL", raising=False)
+    assert read_settings(region_environment(plan, "westeurope", azurite)).notify_url == ""
+    monkeypatch.setenv("LOCAL_NOTIFY_URL", "http://127.0.0.1:9000")
+    settings = read_settings(region_environment(plan, "westeurope", azurite))
+    assert settings.notify_url == "http://127.0.0.1:9000"
+    assert settings.notify_secret == (plan.folder / "issuer" / "notify.hex").read_bytes()
+
+
 @pytest.mark.parametrize("region", ["westeurope", "a-very-long-name-of-some-region", "Mixed-Case"])
 def test_account_name_is_one_that_storage_takes(region: str) -> None:
     name = account_of(region)
