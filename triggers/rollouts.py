@@ -70,7 +70,7 @@ def reading_answers(room: ControlRoom) -> dict[Endpoint, Answer]:
         model = exchange.param("model")
         desired, found = await room.log.desired(model), await room.log.read_fleet(model)
         if desired is None and found is None:
-            raise NotFound("fleet of such a model: nothing was rolled out yet, and the reconciler saw none")
+            raise NotFound("fleet: nothing of the model was rolled out yet, and the reconciler saw none of it")
         return Reply({"model": model, "desired": desired, "found": found})
 
     return {LINT_ROLLOUT: lint, LIST_ROLLOUTS: list_rollouts, READ_ROLLOUT: read, READ_FLEET: read_fleet}

@@ -395,7 +395,7 @@ class Withdrawal(Struct, forbid_unknown_fields=True):
     """`version` is never to be served, or may be served again: a model version, or a policy such as `standard/2`."""
 
     version: ShortText
-    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, Meta(max_length=500)] = ""
     change_id: Annotated[str, Meta(max_length=100)] = ""
 
 
@@ -410,7 +410,7 @@ class Undo(Struct, forbid_unknown_fields=True):
     """`leave` is what no region is to serve any more: a model version, or a policy such as `standard/2`."""
 
     leave: ShortText
-    reason: Annotated[str, Meta(min_length=1, max_length=400)]
+    reason: Annotated[str, Meta(max_length=400)] = ""
 
 
 class Undone(Struct):

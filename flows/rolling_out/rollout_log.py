@@ -271,7 +271,7 @@ class RolloutLog:
         rollout_id = (await self.active()).get(model)
         order = await self.read_order(rollout_id) if rollout_id else None
         if rollout_id and order and name in order["target"].values():
-            said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}"}
+            said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}" if reason else "undo"}
             with suppress(RolloutOver):  # promoted everywhere just now; should it still become desired, see `reconcile`
                 await self.give_order(rollout_id, "abort", said)
         desired = await self.desired(model)

@@ -53,7 +53,7 @@ class UndoVersion:
         return await self._everywhere(call, model, version, reason, "unwithdraw")
 
     async def _everywhere(self, call: Call, model: str, version: str, reason: str, verb: str) -> Mapping[str, Any]:
-        told = f"{reason} ({verb} of {version} by {call.caller.id} in {self._region})"[:500]
+        told = f"{reason} ({verb} of {version} by {call.caller.id} in {self._region})".lstrip()[:500]
         here = await self._do_here(call, model, version, told, verb)
         others = await asyncio.gather(*(self._ask(region, model, version, told, verb) for region in self._others))
         return {

@@ -231,6 +231,16 @@ async def test_undo_asks_every_region_aborts_the_rollout_and_says_who_could_not_
     assert again.status_code == 200
 
 
+async def test_undo_and_its_lifting_need_a_version_and_no_more(desk: Desk) -> None:
+    rollout = read(await start(desk))
+    undone = await desk.send("POST", "/api/v1/models/deal-fraud:undo", {"leave": "1.1.0"}, "operator")
+    assert (undone.status_code, read(undone)["regions"]["westeurope"]["release"]["withdrawn"]) == (200, ["1.1.0"])
+    seen = read(await desk.send("GET", f"/api/v1/rollouts/{rollout['id']}", roles="operator"))
+    assert seen["orders"]["abort"]["reason"] == "undo"
+    lifted = await desk.send("POST", "/api/v1/models/deal-fraud:unwithdraw", {"version": "1.1.0"}, "operator")
+    assert (lifted.status_code, read(lifted)["regions"]["westeurope"]["release"]["withdrawn"]) == (200, [])
+
+
 async def test_reconciler_reports_who_is_held_or_away_and_heals_who_is_behind(desk: Desk) -> None:
     room = desk.service.control
     assert room is not None
