@@ -89,7 +89,7 @@ KINDS: Mapping[type[VouchError], Kind] = {
     errors.InvalidRequest: Kind(
         422, "invalid-request", "The request can't be carried out as it stands", "Mend every fault listed under errors."
     ),
-    errors.InvalidBody: Kind(400, "malformed-body", "The body is not sound JSON", "{error}"),
+    errors.InvalidBody: Kind(400, "malformed-body", "The body can't be read", "{error}"),
     InvalidParameter: Kind(400, "invalid-parameter", "A header or query parameter is wrong", "{error}"),
     errors.WrongContentType: Kind(
         415, "wrong-content-type", "The body is of another type", "Send Content-Type: {error}."

@@ -1,8 +1,9 @@
 """Versions on their way: published to the registry, pulled into a region, read back.
 
-A version never changes. Publishing verifies it as serving would, digests and golden deals, before anything is
-written, and writes an audit record before the version is there. Pulling fetches it from the registry, verifies it
-again, keeps it in the region's own storage and in memory: from then on nothing outside the region is needed.
+A version never changes, whether it was published or came with the app. Publishing verifies it as serving would,
+digests and golden deals, before anything is written, and writes an audit record before the version is there. Pulling
+fetches it from the registry, verifies it again, keeps it in the region's own storage and in memory: from then on
+nothing outside the region is needed.
 """
 
 from __future__ import annotations
@@ -58,13 +59,19 @@ class BringVersion:
         """Raises NoRegistry, UnsoundVersion, DigestDiffers or LedgerUnavailable."""
         model = await _verify_model(files)
         _check_name((model.name, model.version), (name, version))
+        held = self._models.find(name, version)
+        if held is not None:
+            _check_digest(name, version, model.digest, held.digest)
         return await self._publish(call, MODELS_KIND, name, version, files, model.digest)
 
     async def publish_policy(self, call: Call, name: str, version: str, content: bytes) -> Published:
         """Raises NoRegistry, UnsoundVersion, DigestDiffers or LedgerUnavailable."""
         policy = _verify_policy(content)
         _check_name((policy.name, policy.version), (name, version))
-        return await self._publish(call, POLICIES_KIND, name, version, {POLICY_FILE: content}, digest_of_file(content))
+        digest, bundled = digest_of_file(content), self._policies.bundled_document(f"{name}/{version}")
+        if bundled is not None:
+            _check_digest(name, version, digest, digest_of_file(bundled))
+        return await self._publish(call, POLICIES_KIND, name, version, {POLICY_FILE: content}, digest)
 
     async def pull_model(self, name: str, version: str, digest: str) -> Model:
         """The version, kept here, in memory and warm. Raises NotFound, DigestDiffers, UnsoundVersion, NoRegistry or

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,7 @@ from flows.write_record import WriteRecord
 from tests.desk import ROOT
 from tests.fakes import CountingEntropy, FakeClock, MemoryBundles, MemoryLedger, MemoryReservations
 from tests.unit.flows.conftest import CALL
+from tests.unit.scoring.bundles import reseal
 
 POLICY = b'{"name": "strict", "version": "2", "thresholds": {"review": 800, "decline": 900}}'
 
@@ -101,6 +104,32 @@ async def test_version_never_changes(place: Place) -> None:
     place.registry.versions[MODELS_KIND, "deal-fraud", "1.1.0"] = (type(kept)("sha256:other", kept.files), files)
     with pytest.raises(DigestDiffers):
         await place.publish()
+
+
+async def test_another_version_is_not_published_under_the_name_of_one_that_came_with_the_app(
+    place: Place, tmp_path: Path
+) -> None:
+    changed = reseal({**bundle(), "CARD.md": bundle()["CARD.md"] + b"changed\n"})
+    (tmp_path / "deal-fraud").mkdir()
+    (tmp_path / "deal-fraud" / "1.1.0").symlink_to(ROOT / "model_artifacts/deal-fraud/1.1.0")
+    with_it = Place(FolderModels(tmp_path))
+    assert (await place.versions.publish_model(CALL, "deal-fraud", "1.1.0", changed)).is_new
+    with pytest.raises(DigestDiffers):
+        await with_it.versions.publish_model(CALL, "deal-fraud", "1.1.0", changed)
+    assert with_it.registry is not None
+    assert not with_it.registry.versions
+    assert (await with_it.versions.publish_model(CALL, "deal-fraud", "1.1.0", bundle())).is_new
+
+
+async def test_another_policy_is_not_published_under_the_name_of_one_that_came_with_the_app(place: Place) -> None:
+    standing = (ROOT / "policies/standard/1.json").read_bytes()
+    policy = json.loads(standing)
+    policy["thresholds"]["review"] = 900
+    with pytest.raises(DigestDiffers):
+        await place.versions.publish_policy(CALL, "standard", "1", json.dumps(policy).encode())
+    assert place.registry is not None
+    assert not place.registry.versions
+    assert (await place.versions.publish_policy(CALL, "standard", "1", standing)).is_new
 
 
 @pytest.mark.parametrize("file", ["model.txt", "manifest.json", "golden.jsonl"])
