@@ -119,7 +119,7 @@ RENEW_RELEASE = Endpoint(
 )  # fmt: skip
 CLOSE_RELEASE = Endpoint(
     "release_close", ("POST",), "api/v1/releases/{model}:close", "End a rollout in this region",
-    _roles("control"), schemas.ReleaseClosing, SMALL_BYTES, schemas.Release, (*CHANGING, "version-withdrawn"),
+    _roles("control"), schemas.ReleaseClosing, SMALL_BYTES, schemas.Release, CHANGING,
 )  # fmt: skip
 WITHDRAW = Endpoint(
     "release_withdraw", ("POST",), "api/v1/releases/{model}:withdraw",

@@ -116,7 +116,7 @@ class ChangeRelease:
         return await self._step(call, model, "renew", lambda present: apply_renewal(present, renewal), "")
 
     async def close(self, call: Call, model: str, closing: Closing, change_id: str) -> Release:
-        """End a rollout here. Raises NotFound, VersionWithdrawn, Superseded or LedgerUnavailable."""
+        """End a rollout here. Raises NotFound, Superseded or LedgerUnavailable."""
         step = partial(apply_closing, closing=closing, change_id=change_id)
         return await self._step(call, model, "close", step, closing.reason)
 

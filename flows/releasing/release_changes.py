@@ -74,17 +74,22 @@ def apply_renewal(present: Release, renewal: Renewal) -> Release | None:
 def apply_closing(present: Release, closing: Closing, change_id: str) -> Release | None:
     """End a rollout here, whether or not it had begun: what comes late from it meets another generation.
 
-    What somebody else changed since stays as it is. Raises VersionWithdrawn where the way back is withdrawn."""
+    What somebody else changed since stays as it is, and what is stable where the way back is withdrawn."""
     if present.ended_rollout == closing.rollout_id:
         return None
     ended = replace(present, generation=present.generation + 1, ended_rollout=closing.rollout_id, change_id=change_id)
     if present.rollout_id != closing.rollout_id:
         return ended
     ended = replace(ended, candidate=None, weight=0, shadow_share=0.0, rollout_id="", valid_until=None)
-    if closing.stable is None or closing.stable == present.stable or present.hold is not None:
+    way_back = closing.stable
+    if (
+        way_back is None
+        or way_back == present.stable
+        or present.hold is not None
+        or way_back.named_in(present.withdrawn)
+    ):
         return ended
-    _check_target(present, closing.stable)
-    return replace(ended, stable=closing.stable, previous=None)
+    return replace(ended, stable=way_back, previous=None)
 
 
 def apply_withdrawal(present: Release, name: str, change_id: str) -> Release | None:

@@ -9,6 +9,7 @@ A region is found
     healed        was behind, and has been changed
     held          a person holds the release: reported, never overridden
     withdrawn     somebody took the version back there: the others follow, and what was desired before is again
+    left alone    what was desired was withdrawn, and nothing was before: lifting that promotes nothing
     refused       says no: what it is to serve can't be had there, or this app may not change it
     unreachable   gave no answer, or somebody else changed the release just then: looked at again the next time
 """
@@ -82,13 +83,15 @@ class Reconcile:
             where = [region for region, state in states.items() if name in state.get("names", [])]
             reason = f"{name} is withdrawn in {', '.join(where)}"
             logger.warning("Rollout %s of %s is aborted: %s.", rollout_id, order["model"], reason)
-            await self._log.forsake(order["model"], name, RECONCILER, reason)
+            await self._log.abort_rollout_of(order["model"], name, RECONCILER, reason)
         if names:
+            await self._log.forsake(order["model"], names)
             reason = f"{' and '.join(names)} withdrawn elsewhere"
             await self._everywhere(self._steps.withdraw, {**wanted, "names": names, "reason": reason})
 
     async def _reconcile(self, desired: Document) -> Document:
-        states = await self._everywhere(self._steps.reconcile, desired)
+        is_forsaken = bool(desired.get("forsaken"))
+        states = await self._everywhere(self._steps.find_withdrawn if is_forsaken else self._steps.reconcile, desired)
         names = _names(states)
         if names:
             states = await self._follow(desired, names)
@@ -107,7 +110,7 @@ class Reconcile:
 
     async def _follow(self, desired: Document, names: Sequence[str]) -> dict[str, Document]:
         """What was withdrawn in one region is withdrawn in all: an undo may not have reached every one."""
-        await self._log.desire_previous(desired, names, f"withdrawn-{desired['generation']}")
+        await self._log.forsake(desired["model"], names)
         return await self._everywhere(self._steps.withdraw, {**desired, "names": names})
 
     async def _everywhere(

@@ -114,8 +114,7 @@ class RegionSteps:
             closing = {name: order[name] for name in ("rollout_id", "stable", "reason", "change_id")}
             answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:close", closing)
             if order["stable"] is not None and answer["stable"] != order["stable"]:
-                why = "changed since" if answer["hold"] is None else "held since somebody changed it by hand"
-                raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {why}")
+                raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {_why_not(order['stable'], answer)}")
             return {"generation": answer["generation"]}
 
         return await _as_value(step())
@@ -143,7 +142,7 @@ class RegionSteps:
         present = await self._ask_release(order["region"], "GET", _release_path(order))
         names = _withdrawn(order["target"], present)
         serves = f"serves {present['stable']['version']}"
-        return {"state": WITHDRAWN if names else "", "detail": serves, "names": names}
+        return {"state": WITHDRAWN if names else "left alone", "detail": serves, "names": names}
 
     async def _bring(self, order: Document, target: Document) -> None:
         """Have the region hold what it is to serve: it may have been away when that was rolled out."""
@@ -208,6 +207,14 @@ async def _as_value(step: Any) -> Document:
     except StepFault as fault:
         return fault.to_json()
     return answer
+
+
+def _why_not(stable: Document, present: Document) -> str:
+    """Why a region that was closed didn't go back."""
+    names = _withdrawn(stable, present)
+    if names:
+        return f"{' and '.join(names)} was withdrawn meanwhile"
+    return "changed since" if present["hold"] is None else "held since somebody changed it by hand"
 
 
 def _withdrawn(target: Document, present: Document) -> list[str]:

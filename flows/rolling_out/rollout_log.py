@@ -198,25 +198,28 @@ class RolloutLog:
         return row.document if row else None
 
     async def all_desired(self) -> list[Document]:
+        """What is desired of each model, forsaken or not."""
         return [row.document for row in await self._list(DESIRED) if not row.key.startswith("!")]
 
     async def desire(self, model: str, wanted: Document, by: str, before: Document | None = None) -> None:
-        """Let this be what every region is to serve: a new generation, once for a rollout or an undo. What is wanted
-        names only what changes. `before` is what was served before anything was ever desired."""
+        """Let this be what every region is to serve: a new generation, once for a rollout. What is wanted names only
+        what changes. `before` is what was served before, where nothing was desired."""
 
         def changed(standing: Document | None) -> Document | None:
             if standing and standing["by"] == by:
                 return None
-            generation = int(standing["generation"]) + 1 if standing else 1
-            previous = standing["target"] if standing else before
+            base = None if standing is None or standing.get("forsaken") else standing
+            previous = base["target"] if base else before
             target = {**(previous or {}), **{name: value for name, value in wanted.items() if value is not None}}
-            return {"model": model, "generation": generation, "target": target, "previous": previous, "by": by}
+            if base and target == previous:  # nothing new: the way back stays
+                previous = base["previous"]
+            return _desired(model, standing, target, previous, by)
 
         await self._change(DESIRED, model, changed)
 
     async def desire_first(self, model: str, served: Document, by: str) -> None:
         """Let what is served be what every region is to serve, where nothing was ever desired."""
-        first = {"model": model, "generation": 1, "target": dict(served), "previous": None, "by": by}
+        first = _desired(model, None, served, None, by)
         await self._change(DESIRED, model, lambda standing: None if standing else first)
 
     async def show_fleet(self, found: Document) -> None:
@@ -266,23 +269,28 @@ class RolloutLog:
         """Write down that somebody was told, or how often it was tried."""
         await self._put(NOTICES, row.key, row, document)
 
-    async def forsake(self, model: str, name: str, by: str, reason: str) -> None:
-        """Abort the rollout of a version, or a policy, that is under way, and no longer desire it."""
+    async def abort_rollout_of(self, model: str, name: str, by: str, reason: str) -> None:
+        """Abort the rollout of a version, or a policy, that is under way."""
         rollout_id = (await self.active()).get(model)
         order = await self.read_order(rollout_id) if rollout_id else None
         if rollout_id and order and name in order["target"].values():
             said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}" if reason else "undo"}
             with suppress(RolloutOver):  # promoted everywhere just now; should it still become desired, see `reconcile`
                 await self.give_order(rollout_id, "abort", said)
-        desired = await self.desired(model)
-        if desired and name in desired["target"].values():
-            await self.desire_previous(desired, [name], f"undo-{desired['generation']}")
 
-    async def desire_previous(self, desired: Document, withdrawn: Collection[str], by: str) -> None:
-        """Desire again what was desired before, unless that is withdrawn itself or there is nothing."""
-        previous = desired["previous"]
-        if previous is not None and not set(withdrawn).intersection(previous.values()):
-            await self.desire(desired["model"], previous, by)
+    async def forsake(self, model: str, withdrawn: Collection[str]) -> None:
+        """Desire no longer what was withdrawn, but what was desired before, once: from there no way leads back to it.
+        Where there is nothing to return to, what is desired is forsaken: followed in its withdrawal, never healed."""
+
+        def forsaken(standing: Document | None) -> Document | None:
+            if not standing or standing.get("forsaken") or not _names(standing["target"], withdrawn):
+                return None
+            by, previous = f"undo-{standing['generation']}", standing["previous"]
+            if previous is None or _names(previous, withdrawn):
+                return {**_desired(model, standing, standing["target"], None, by), "forsaken": True}
+            return _desired(model, standing, previous, None, by)
+
+        await self._change(DESIRED, model, forsaken)
 
     async def _say_first(self, rollout_id: str, name: str, said: Document, plan: Document | None = None) -> None:
         """Record and show what somebody says. A start is one record however often it is asked for."""
@@ -355,3 +363,15 @@ def _breach_of(transition: Document) -> str:
     """A region whose metric was bad is told of as such, beside the rollback that follows; empty where none was."""
     judgement = transition.get("judgement") or {}
     return "breach" if judgement.get("verdict") == Verdict.FAILED else ""
+
+
+def _desired(
+    model: str, standing: Document | None, target: Document, previous: Document | None, by: str
+) -> dict[str, Any]:
+    generation = int(standing["generation"]) + 1 if standing else 1
+    return {"model": model, "generation": generation, "target": dict(target), "previous": previous, "by": by}
+
+
+def _names(target: Document, withdrawn: Collection[str]) -> bool:
+    """Whether a target names anything that was withdrawn."""
+    return not set(withdrawn).isdisjoint(target.values())

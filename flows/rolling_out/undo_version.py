@@ -40,12 +40,14 @@ class UndoVersion:
         """Withdraw it everywhere. Answers what each region said: {regions: {name: {release} or {fault}}}.
 
         `version` may be a policy (`name/version`). In the control region, a rollout of it is aborted too, and what was
-        desired before is again; that comes last, so that papers that are away keep no region from going back. Raises
-        NotFound or LedgerUnavailable.
+        desired before is again, unless every region refused; that comes last, so that papers that are away keep no
+        region from going back. Raises NotFound or LedgerUnavailable.
         """
         undone = await self._everywhere(call, model, version, reason, "withdraw")
         if self._log is not None:
-            await self._log.forsake(model, version, call.caller.id, reason)
+            await self._log.abort_rollout_of(model, version, call.caller.id, reason)
+            if any("release" in said for said in undone["regions"].values()):
+                await self._log.forsake(model, [version])
         return undone
 
     async def lift(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
@@ -69,7 +71,7 @@ class UndoVersion:
         except NotFound:
             raise
         except VouchError as error:
-            return {"fault": f"{type(error).__name__}: {error}"}
+            return {"fault": str(error) or type(error).__name__}
         return {"release": release_data(release)}
 
     async def _ask(self, region: str, model: str, version: str, reason: str, verb: str) -> Mapping[str, Any]:

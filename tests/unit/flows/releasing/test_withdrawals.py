@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flows.errors import NothingToReturnTo, VersionWithdrawn
@@ -77,6 +79,10 @@ def test_change_to_a_withdrawn_policy_is_refused(change: ReleaseChange) -> None:
         check_not_withdrawn(release(OLD, None, None, "standard/2"), change)
 
 
-def test_closing_that_would_go_back_to_a_withdrawn_policy_is_refused() -> None:
-    with pytest.raises(VersionWithdrawn, match="standard/2 was withdrawn"):
-        apply_closing(release(OLD, None, None, "standard/2"), Closing("r-1", OTHER, "back"), "c-1")
+def test_closing_that_would_go_back_to_a_withdrawn_policy_ends_the_rollout_and_keeps_what_is_stable() -> None:
+    """Left open, it would keep the next rollout out until its lease has run out."""
+    present = replace(release(OLD, None, NEW, "standard/2"), rollout_id="r-1", weight=10)
+    closed = apply_closing(present, Closing("r-1", OTHER, "back"), "c-1")
+    assert closed is not None
+    assert (closed.stable, closed.candidate, closed.weight) == (OLD, None, 0)
+    assert (closed.rollout_id, closed.ended_rollout) == ("", "r-1")

@@ -369,7 +369,7 @@ async def test_whatever_somebody_says_is_an_audit_record_and_in_the_timeline(off
 
 async def test_undo_is_recorded_as_the_abort_that_it_orders(office: Office) -> None:
     rollout_id = (await office.start()).order["id"]
-    await office.papers.log.forsake("deal-fraud", "1.1.0", "dora", "bad")
+    await office.papers.log.abort_rollout_of("deal-fraud", "1.1.0", "dora", "bad")
     order = office.papers.ledger.events(ORDERED)[-1]["data"]
     assert (order["rollout_id"], order["order"], order["caller"]) == (rollout_id, "abort", "dora")
 

@@ -101,7 +101,7 @@ async def test_region_that_cannot_be_taken_back_is_told_and_holds_up_no_other(
 async def test_own_region_whose_storage_is_away_is_told_and_the_others_are_taken_back(country: Country) -> None:
     country.papers.fleet.desks["eastus2"].store.failure = StorageFailed("away")
     said = await country.undo("eastus2")
-    assert "LedgerUnavailable" in said["eastus2"]["fault"]
+    assert said["eastus2"] == {"fault": "the release could not be read"}
     assert [said[name]["release"]["stable"]["version"] for name in ("westeurope", "brazilsouth")] == ["1.0.0"] * 2
 
 
@@ -147,6 +147,57 @@ async def test_undone_version_is_no_longer_desired_and_the_reconciler_leaves_the
     assert desired["target"] == OLD
     (found,) = await country.papers.reconcile()
     assert {state["state"] for state in found["regions"].values()} == {"in sync"}
+
+
+async def test_undo_of_a_version_that_was_rolled_out_twice_desires_what_was_before_the_first_time(
+    country: Country,
+) -> None:
+    await country.papers.log.desire("deal-fraud", NEW, "again", NEW)
+    await country.undo()
+    await country.undo_from("westeurope").lift(PERSON, "deal-fraud", "1.1.0", "mended")
+    assert await served_after_looks(country.papers) == dict.fromkeys(REGIONS, "1.0.0")
+
+
+async def test_lifting_of_a_version_that_nothing_was_desired_before_promotes_nothing(country: Country) -> None:
+    country.papers.rows.rows.clear()
+    await country.papers.log.desire_first("deal-fraud", NEW, ROLLOUT)
+    country.papers.fleet.away.add("eastus2")
+    await country.undo()
+    country.papers.fleet.away.clear()
+    assert await served_after_looks(country.papers) == dict.fromkeys(REGIONS, "1.0.0"), "who was away follows"
+    await country.undo_from("westeurope").lift(PERSON, "deal-fraud", "1.1.0", "mended")
+    assert await served_after_looks(country.papers) == dict.fromkeys(REGIONS, "1.0.0")
+    (found,) = await country.papers.reconcile()
+    assert {state["state"] for state in found["regions"].values()} == {"left alone"}
+
+
+async def test_undo_that_every_region_refuses_leads_back_to_no_version_that_was_undone_before(country: Country) -> None:
+    """One person alone would raise its weight so."""
+    await country.undo()
+    await country.undo_from("westeurope").lift(PERSON, "deal-fraud", "1.1.0", "mended")
+    await country.undo(version="1.0.0")
+    assert await served_after_looks(country.papers) == dict.fromkeys(REGIONS, "1.0.0")
+    desired = await country.papers.log.desired("deal-fraud")
+    assert desired is not None
+    assert (desired["target"], desired["previous"]) == (OLD, None)
+
+
+async def test_next_rollout_is_desired_again_after_an_undo_that_left_nothing(country: Country) -> None:
+    country.papers.rows.rows.clear()
+    await country.papers.log.desire_first("deal-fraud", NEW, ROLLOUT)
+    await country.undo()
+    await country.papers.log.desire("deal-fraud", {"version": "1.2.0", "policy": None}, "next", OLD)
+    desired = await country.papers.log.desired("deal-fraud")
+    assert desired is not None
+    assert (desired["target"], desired["previous"]) == ({**OLD, "version": "1.2.0"}, OLD)
+    assert "forsaken" not in desired
+
+
+async def served_after_looks(papers: Papers) -> dict[str, str]:
+    """What the regions serve once the reconciler has looked at them for a while."""
+    for _ in range(3):
+        await papers.reconcile()
+    return await papers.fleet.served()
 
 
 async def test_undo_from_elsewhere_is_followed_by_the_reconciler(country: Country) -> None:
