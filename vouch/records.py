@@ -19,7 +19,7 @@ from audit.canonical import NotCanonical
 from audit.chain import ChainEntry, InvalidEntry, read_entry
 from audit.ids import lane_of, time_of
 from audit.lanes import lane_name
-from audit.layout import CHAIN, DECISIONS, chain_name, folder_of, manifest_name, read_name, segment_name
+from audit.layout import CHAIN, DECISIONS, Place, chain_name, folder_of, manifest_name, read_name
 from audit.manifests import InvalidManifest, Manifest, read_manifest
 from audit.records import digest_of_event, keeps_commitment
 from audit.sealing import digest_of_line
@@ -70,7 +70,7 @@ def list_windows(files: Files, region: str, first: str = "", last: str = "") -> 
         if place is None or not _lies_between(place.window, first, last):
             continue
         manifest = _read_manifest(files, listed.name, region)
-        segments = [file for file in manifest.files if file.dataset == DECISIONS]
+        segments = _segments_of(manifest)
         before = found.get(place.window, _without_segments(manifest.window))
         found[place.window] = replace(before, segments=(*before.segments, *segments))
     return [found[name] for name in sorted(found)]
@@ -217,13 +217,15 @@ def _read_manifest(files: Files, name: str, region: str) -> Manifest:
         manifest = read_manifest(read_whole(files, name, MAX_MANIFEST_BYTES) or b"")
     except InvalidManifest as error:
         raise Unreadable(f"{name} is damaged: {error}. {VERIFY}") from error
-    segments = [file for file in manifest.files if file.dataset == DECISIONS]
+    wanted = {Place(DECISIONS, region, manifest.window.name, file.lane) for file in _segments_of(manifest)}
     is_ours = name == manifest_name(region, manifest.window, manifest.correction) and manifest.region == region
-    if not is_ours or any(
-        file.name != segment_name(DECISIONS, region, manifest.window, file.lane) for file in segments
-    ):
+    if not is_ours or wanted != {read_name(file.name) for file in _segments_of(manifest)}:
         raise Unreadable(f"{name} is damaged: it is another manifest, or names files of another one. {VERIFY}")
     return manifest
+
+
+def _segments_of(manifest: Manifest) -> list[FileEntry]:
+    return [file for file in manifest.files if file.dataset == DECISIONS]
 
 
 def _without_segments(window: Window) -> SealedWindow:

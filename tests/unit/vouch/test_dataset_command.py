@@ -395,6 +395,13 @@ def test_segment_of_labels_that_is_not_the_sealed_one_is_refused(
 
 LAST_ENTRY = "audit/chain/v1/region=westeurope/000000000001.json"
 LAST_MANIFEST = "audit/manifests/v1/region=westeurope/year=2026/month=11/day=23/hour=22/20261123T220000Z.json"
+
+
+def lead_away(file: dict[str, Any], lane: str) -> None:
+    """A lane whose file lies outside the copy."""
+    file.update(lane=lane, name=file["name"].replace("-0001.", f"-{lane}."))
+
+
 OTHERS = "../" * 20 + "etc/passwd"
 
 
@@ -409,6 +416,7 @@ OTHERS = "../" * 20 + "etc/passwd"
         (LAST_MANIFEST, lambda manifest: manifest.update(correction=1, kind="correction")),
         (LAST_MANIFEST, lambda manifest: manifest["files"][0].update(name=OTHERS)),
         (LAST_MANIFEST, lambda manifest: manifest["files"][0].update(lane="9f3a")),
+        (LAST_MANIFEST, lambda manifest: lead_away(manifest["files"][0], "1/../../../../../../../../../../secret")),
     ],
 )
 def test_chain_or_manifest_that_is_none_is_told_with_its_file(
