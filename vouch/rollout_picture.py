@@ -61,15 +61,16 @@ def draw(rollout: Document) -> Group:
         (f"{ICONS.get(phase, '◌')} {phase}", f"bold {COLOURS.get(phase, 'cyan')}"),
         f"  {rollout['model']} {target}  wave {rollout['wave']} of {rollout['waves']}  {rollout['id']}",
     )
-    return Group(head, _text(rollout["message"], "dim"), _draw_regions(rollout), _draw_timeline(rollout))
+    words = _draw_words(rollout)
+    return Group(head, _text(rollout["message"], "dim"), _draw_regions(rollout), words, "", _draw_timeline(rollout))
 
 
 def _draw_regions(rollout: Document) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     waves = rollout["plan"]["waves"]
     table.add_column("region", no_wrap=True, min_width=max(len(region) for wave in waves for region in wave))
-    for name in ("wave", "stage", "step", "weight", "shadow", "verdict", "what it says"):
-        table.add_column(name, no_wrap=name != "what it says")
+    for name in ("wave", "stage", "step", "weight", "shadow", "verdict"):
+        table.add_column(name, no_wrap=True)
     for number, wave in enumerate(waves, start=1):
         for region in wave:
             table.add_row(_text(region), str(number), *_describe_region(rollout["regions"].get(region)))
@@ -78,7 +79,7 @@ def _draw_regions(rollout: Document) -> Table:
 
 def _describe_region(shown: Document | None) -> list[Text]:
     if shown is None:
-        return [Text("waiting", style="dim"), *[Text("")] * 5]
+        return [Text("waiting", style="dim"), *[Text("")] * 4]
     verdict = (shown["judgement"] or {}).get("verdict", "")
     return [
         _text(shown["stage"], COLOURS.get(shown["stage"], "cyan")),
@@ -86,8 +87,18 @@ def _describe_region(shown: Document | None) -> list[Text]:
         Text(f"{draw_bar(shown['weight'])} {shown['weight']:>3} %"),
         Text(f"{shown['shadow_share']:.0%}" if shown["shadow_share"] else ""),
         Text(verdict, style=COLOURS.get(verdict, "")),
-        _text(shown["message"]),
     ]
+
+
+def _draw_words(rollout: Document) -> Table:
+    """What each region says, below the table: a terminal of 80 characters has no room beside it."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for wave in rollout["plan"]["waves"]:
+        for region in wave:
+            shown = rollout["regions"].get(region)
+            if shown is not None:
+                table.add_row(_text(region), _text(shown["message"]))
+    return table
 
 
 def _draw_timeline(rollout: Document) -> Table:

@@ -51,7 +51,7 @@ class ControlRoom:
     async def watch_region(self, order: Document) -> Document:
         """Lengthen a region's lease, read its metrics, show that it was seen, and hand over what people have said."""
         answer = await self._unless_taken_back(self.steps.watch_region, order)
-        await self.log.show(order["rollout_id"], order["region"], order["seq"], order["shown"])
+        await self.log.show(order["rollout_id"], order["region"], order["seq"], _with_steps_taken(order["shown"]))
         return {**answer, **await self.read_orders(order)}
 
     async def read_orders(self, order: Document) -> Document:
@@ -100,3 +100,8 @@ class ControlRoom:
             await self.log.leave(order, order["left"])
         await self.log.end(order["model"], order["rollout_id"], order["phase"])
         return {}
+
+
+def _with_steps_taken(shown: Document) -> Document:
+    """Whoever is promoted has taken every step; the watch that follows counts none of its own."""
+    return {**shown, "step": len(shown["steps"]) - 1} if shown.get("stage") == "Promoted" else shown

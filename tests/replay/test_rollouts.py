@@ -45,6 +45,14 @@ async def test_every_transition_of_a_rollout_is_an_audit_record(rehearsal: Rehea
     assert sorted((one["source"], one["seq"], one["what"]) for one in recorded) == sorted(noted)
 
 
+async def test_promoted_region_shows_that_it_has_taken_every_step(rehearsal: Rehearsal) -> None:
+    await rehearsal.start()
+    await rehearsal.run_to_promotion(SECOND)
+    shown = (await rehearsal.read())["regions"][FIRST]
+    assert (shown["stage"], shown["step"]) == ("Promoted", len(shown["steps"]) - 1)
+    assert shown["message"] == "is watched until the rollout ends"
+
+
 async def test_every_orchestration_of_a_rollout_comes_to_its_end(rehearsal: Rehearsal) -> None:
     await rehearsal.start()
     await rehearsal.run()

@@ -37,11 +37,17 @@ def test_every_final_phase_has_a_code_of_its_own_and_no_other_has_one() -> None:
 
 
 def test_picture_has_every_region_in_its_wave_also_those_that_wait() -> None:
-    lines = [line.split() for line in picture(rollout()).splitlines()]
-    rows = {line[0]: line[1:] for line in lines if line and line[0] in {"westeurope", "eastus2", "brazilsouth"}}
-    assert rows["westeurope"][:3] == ["1", "Progressing", "2/3"]
-    assert rows["westeurope"][3:] == [draw_bar(25), "25", "%", "50%", "Successful", "setWeight", "25"]
-    assert rows["eastus2"] == rows["brazilsouth"] == ["2", "waiting"]
+    lines = [line.split() for line in picture(rollout(), 80).splitlines()]
+    rows = [line for line in lines if line and line[0] in {"westeurope", "eastus2", "brazilsouth"}]
+    assert rows[0] == ["westeurope", "1", "Progressing", "2/3", draw_bar(25), "25", "%", "50%", "Successful"]
+    assert rows[1:3] == [["eastus2", "2", "waiting"], ["brazilsouth", "2", "waiting"]]
+    assert rows[3] == ["westeurope", "setWeight", "25"]
+
+
+def test_what_a_region_says_is_all_there_in_a_terminal_of_80_characters() -> None:
+    said = "Successful: error_rate: 0, latency_p95_ms: 0.4, decline_rate: 0.01, flip_rate: 0.0133, score_psi: 0.02"
+    drawn = picture(rollout(regions={"westeurope": region_shown(message=said)}), 80)
+    assert all(word in drawn for word in said.split())
 
 
 @pytest.mark.parametrize("verdict", ["Successful", "Failed", "Error", "Inconclusive", "NoData"])
