@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import azure.functions as func
 
@@ -44,7 +45,7 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
         generation = _read_if_match(exchange.header("if-match"))
         given = read_typed(exchange.body, schemas.ReleaseChange)
         _check_lease(given.valid_until)
-        model, change_id = exchange.param("model"), _change_id(exchange, given)
+        model, change_id = exchange.param("model"), _change_id(given)
         return _reply(await service.change_release(exchange.call, model, _change(given), generation, change_id))
 
     async def renew(exchange: Exchange) -> Reply:
@@ -57,33 +58,27 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
         given = read_typed(exchange.body, schemas.ReleaseClosing)
         closing = Closing(given.rollout_id, _target(given.stable) if given.stable else None, given.reason)
         return _reply(
-            await service.change_release.close(
-                exchange.call, exchange.param("model"), closing, _change_id(exchange, given)
-            )
+            await service.change_release.close(exchange.call, exchange.param("model"), closing, _change_id(given))
         )
 
     async def withdraw(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Withdrawal)
         change = service.change_release.withdraw
         return _reply(
-            await change(
-                exchange.call, exchange.param("model"), given.version, given.reason, _change_id(exchange, given)
-            )
+            await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
         )
 
     async def unwithdraw(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Withdrawal)
         change = service.change_release.unwithdraw
         return _reply(
-            await change(
-                exchange.call, exchange.param("model"), given.version, given.reason, _change_id(exchange, given)
-            )
+            await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
         )
 
     async def unhold(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Reasoned)
         change = service.change_release.unhold
-        return _reply(await change(exchange.call, exchange.param("model"), given.reason, _change_id(exchange, given)))
+        return _reply(await change(exchange.call, exchange.param("model"), given.reason, _change_id(given)))
 
     async def metrics(exchange: Exchange) -> Reply:
         return Reply(await service.read_metrics(exchange.param("model"), _read_span(exchange)))
@@ -105,11 +100,9 @@ def _reply(release: Release) -> Reply:
     return Reply(release_data(release), headers={"ETag": f'"{release.generation}"'})
 
 
-def _change_id(
-    exchange: Exchange, given: schemas.ReleaseChange | schemas.ReleaseClosing | schemas.Withdrawal | schemas.Reasoned
-) -> str:
-    """Whoever doesn't say that a change is the same as before makes a new one."""
-    return given.change_id or exchange.call.request_id
+def _change_id(given: schemas.ReleaseChange | schemas.ReleaseClosing | schemas.Withdrawal | schemas.Reasoned) -> str:
+    """Whoever doesn't say that a change is the same as before makes a new one, also under a request id of before."""
+    return given.change_id or uuid4().hex
 
 
 def _target(given: schemas.Target) -> Target:

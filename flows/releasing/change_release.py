@@ -35,6 +35,7 @@ from flows.releasing.release_changes import (
     apply_withdrawal,
     check_not_withdrawn,
     check_open_to_rollout,
+    is_made,
     lift_hold,
     lift_withdrawal,
     release_data,
@@ -97,7 +98,7 @@ class ChangeRelease:
         """Serve this. Raises NotFound, InvalidRequest, VersionWithdrawn, RolloutEnded, RolloutUnderWay, NotAllowed,
         Superseded or LedgerUnavailable."""
         present = await self._read(model)
-        if change_id and present.change_id == change_id:
+        if change_id and present.change_id == change_id and is_made(present, change):
             return present
         if present.generation != expected_generation:
             raise Superseded(f"generation {present.generation}")

@@ -62,6 +62,12 @@ def apply_change(present: Release, change: ReleaseChange, change_id: str) -> Rel
     )
 
 
+def is_made(present: Release, change: ReleaseChange) -> bool:
+    """Whether a release is what a change asked for; its lease may have been lengthened since."""
+    served = (present.stable, present.candidate, present.weight, present.shadow_share, present.rollout_id)
+    return served == (change.stable, change.candidate, change.weight, change.shadow_share, change.rollout_id)
+
+
 def apply_renewal(present: Release, renewal: Renewal) -> Release | None:
     """Lengthen the lease; a renewal never shortens one. Raises Superseded where the rollout no longer drives it."""
     if present.rollout_id != renewal.rollout_id or present.generation != renewal.generation:

@@ -231,6 +231,22 @@ async def test_undo_asks_every_region_aborts_the_rollout_and_says_who_could_not_
     assert again.status_code == 200
 
 
+@pytest.mark.parametrize("said", [({"X-Request-Id": "a-deployment"}, {}), ({}, {"change_id": "a-deployment"})])
+async def test_another_change_under_the_request_or_change_id_of_the_one_before_is_made_too(
+    desk: Desk, said: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    headers, body = said
+    path, generation = "/api/v1/releases/deal-fraud", 1
+    candidate = {"version": "1.1.0", "policy": "standard/1"}
+    stable = read(await desk.send("GET", path, roles="operator"))["stable"]
+    for share in (0.5, 0.25):
+        change = {"stable": stable, "candidate": candidate, "shadow_share": share, **body}
+        given = {**headers, "If-Match": f'"{generation}"'}
+        changed = read(await desk.send("PUT", path, change, "operator", {k.lower(): v for k, v in given.items()}))
+        generation += 1
+        assert (changed["shadow_share"], changed["generation"]) == (share, generation)
+
+
 async def test_undo_and_its_lifting_need_a_version_and_no_more(desk: Desk) -> None:
     rollout = read(await start(desk))
     undone = await desk.send("POST", "/api/v1/models/deal-fraud:undo", {"leave": "1.1.0"}, "operator")
