@@ -154,7 +154,7 @@ class RolloutLog:
 
     async def note_end(self, rollout_id: str, phase: str, message: str) -> None:
         """Write down how a rollout ended in place of its orchestration."""
-        shown = {"wave": 0, **(await self.read_shown(rollout_id)).get(CONTROL_SOURCE, {}), "gate": None}
+        shown = {"wave": 0, **(await self.read_standing(rollout_id) or {}), "gate": None}
         transition = {
             "rollout_id": rollout_id,
             "source": CONTROL_SOURCE,
@@ -181,10 +181,15 @@ class RolloutLog:
         rows = [row for row in await self._list(rollout_id) if row.key.startswith("shown-")]
         return {row.key.removeprefix("shown-"): row.document for row in rows}
 
+    async def read_standing(self, rollout_id: str) -> Document | None:
+        """Where the rollout as a whole stands: one row, however long its timeline is. None while it shows nothing."""
+        row = await self._read(rollout_id, f"shown-{CONTROL_SOURCE}")
+        return row.document if row else None
+
     async def read_phase(self, rollout_id: str) -> str:
         """The phase that a rollout shows; empty while it shows none."""
-        row = await self._read(rollout_id, f"shown-{CONTROL_SOURCE}")
-        return str(row.document["phase"]) if row else ""
+        standing = await self.read_standing(rollout_id)
+        return str(standing["phase"]) if standing else ""
 
     async def read_timeline(self, rollout_id: str) -> list[Document]:
         """Every transition, oldest first."""

@@ -117,10 +117,8 @@ class Rollouts:
 
     async def list(self) -> list[Document]:
         """Every rollout, the newest first."""
-        return [
-            _summary(order, (await self._log.read_shown(order["id"])).get(CONTROL_SOURCE))
-            for order in await self._log.list_orders()
-        ]
+        orders = await self._log.list_orders()
+        return [_summary(order, await self._log.read_standing(order["id"])) for order in orders]
 
     async def approve(self, call: Call, rollout_id: str, gate: str) -> Document:
         """Approve a gate. Raises NotFound, RolloutOver or NotCounted."""
@@ -199,7 +197,7 @@ class Rollouts:
 
     async def _find_active(self, rollout_id: str) -> tuple[Document, Document]:
         order = await self._find(rollout_id)
-        shown = (await self._log.read_shown(rollout_id)).get(CONTROL_SOURCE, {})
+        shown = await self._log.read_standing(rollout_id) or {}
         if shown.get("phase") in PAST_PHASES:
             raise RolloutOver(f"rollout {rollout_id} is {shown['phase']}; start another one")
         return order, shown
