@@ -17,12 +17,14 @@ from typing import Any
 from urllib.parse import quote
 
 from vouch.calls import Refused, Region, read_token
-from vouch.rollout_picture import EXIT_CODES, UNDER_WAY, watch_live, write_lines
+from vouch.rollout_picture import EXIT_CODES, LOOK_S, UNDER_WAY, watch_live, write_lines
 
 Document = Mapping[str, Any]
 ROLLOUTS = "/api/v1/rollouts"
 SHOWN = frozenset({"id", "model", "target", "phase", "message", "wave", "waves", "gate", "plan", "regions", "timeline"})
 LOCAL_URL = "http://127.0.0.1:7071"
+PATIENCE_S = 120.0
+"""For so long a rollout that is watched may be out of sight."""
 TOKENS = Path(".local/tokens")
 ROLES = {"approve": "approver", "reject": "approver", "promote-full": "approver"}
 """Whose token is taken where none is named: as a rule the operator's, who may not promote in full what it started."""
@@ -66,15 +68,34 @@ def _lint(control: Region, arguments: argparse.Namespace) -> int:
 def _watch(control: Region, arguments: argparse.Namespace) -> int:
     rollout_id = arguments.id or _newest(control)
 
-    def read() -> Document:
-        return control.ask("GET", _path(rollout_id), needs=SHOWN)
-
+    read = _patiently(lambda: control.ask("GET", _path(rollout_id), needs=SHOWN))
     try:
         if arguments.json:
             return _watch_json(read)
         return watch_live(read) if sys.stdout.isatty() else write_lines(read, partial(print, flush=True))
     except KeyboardInterrupt:
         return UNDER_WAY
+
+
+def _patiently(read: Callable[[], Document]) -> Callable[[], Document]:
+    """Reads again for a while where control is away: it starts again, and the rollout goes on. What could not be read
+    even once is refused at once."""
+    seen_at: float | None = None
+
+    def read_on() -> Document:
+        nonlocal seen_at
+        while True:
+            try:
+                rollout = read()
+            except Refused as error:
+                if error.status in range(1, 500) or seen_at is None or time.monotonic() - seen_at > PATIENCE_S:
+                    raise
+                time.sleep(LOOK_S)
+            else:
+                seen_at = time.monotonic()
+                return rollout
+
+    return read_on
 
 
 def _watch_json(read: Callable[[], Document]) -> int:
@@ -88,7 +109,7 @@ def _watch_json(read: Callable[[], Document]) -> int:
             last = text
         if rollout["phase"] in EXIT_CODES:
             return EXIT_CODES[rollout["phase"]]
-        time.sleep(1)
+        time.sleep(LOOK_S)
 
 
 def _steer(control: Region, arguments: argparse.Namespace) -> int:

@@ -146,6 +146,29 @@ def test_watch_tells_each_transition_once_also_one_that_comes_late_with_an_older
     assert [line.rpartition(": ")[2] for line in lines[:-1]] == ["first", "last", "late"]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_watch_goes_on_once_control_that_was_away_is_there_again(
+    region: LoopbackRegion, run: Run, form: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vouch.commands.rollout.LOOK_S", 0.01)
+    away = problem(503, "The region can't score yet", "It waits.")
+    region.answer("GET", ONE, rollout("Progressing"), away, (502, b"<html>"), rollout("Succeeded"))
+    assert run("watch", ROLLOUT_ID, *form).code == 0
+
+
+def test_watch_gives_up_where_control_stays_away_or_was_never_there(
+    region: LoopbackRegion, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = problem(503, "The region can't score yet", "It waits.")
+    region.answer("GET", ONE, away)
+    assert run("watch", ROLLOUT_ID).code == 1
+    assert len(region.asked) == 1
+    monkeypatch.setattr("vouch.commands.rollout.PATIENCE_S", 0.0)
+    region.answer("GET", ONE, rollout("Progressing"), away)
+    ran = run("watch", ROLLOUT_ID)
+    assert (ran.code, "can't score yet" in ran.err) == (1, True)
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_watch_that_is_left_says_that_the_rollout_goes_on(region: LoopbackRegion, token_file: Path) -> None:
     region.answer("GET", ONE, rollout("Progressing"))
