@@ -40,7 +40,11 @@ class Store:
         try:
             self._prepare(file)
         except sqlite3.OperationalError as error:
+            self._db.close()
             raise StoreUnusable(f"{file} can't be used ({error}). Does another host run on it?") from error
+        except StoreUnusable:
+            self._db.close()
+            raise
 
     def _prepare(self, file: Path) -> None:
         """The exclusive lock keeps a second process away; the system lets go of it with the process."""

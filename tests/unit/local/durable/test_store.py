@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +21,14 @@ TASK = Task("i", "e", 0, "plus", "1")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     """A store with one instance that was started, its first message taken."""
-    store = Store(tmp_path / "hub.sqlite")
-    store.start(Start(INSTANCE, start_event(INSTANCE, 1, generation=0)), 1)
-    turn = store.load_turn("i", 1)
-    assert turn is not None
-    store.commit_turn(Commit(replace(INSTANCE, status=Status.RUNNING), turn.message_rows, ["{}"], tasks=[TASK]), 1)
-    return store
+    with closing(Store(tmp_path / "hub.sqlite")) as store:
+        store.start(Start(INSTANCE, start_event(INSTANCE, 1, generation=0)), 1)
+        turn = store.load_turn("i", 1)
+        assert turn is not None
+        store.commit_turn(Commit(replace(INSTANCE, status=Status.RUNNING), turn.message_rows, ["{}"], tasks=[TASK]), 1)
+        yield store
 
 
 def test_living_instance_is_not_started_again(store: Store) -> None:
@@ -81,7 +82,8 @@ def test_parked_instance_is_looked_at_by_the_next_start_only(store: Store, tmp_p
     store.park("i")
     assert store.due_instances(2**60, 10) == []
     store.close()
-    assert Store(tmp_path / "hub.sqlite").due_instances(2, 10) == ["i"]
+    with closing(Store(tmp_path / "hub.sqlite")) as again:
+        assert again.due_instances(2, 10) == ["i"]
 
 
 def test_second_host_on_one_file_is_refused(store: Store, tmp_path: Path) -> None:
