@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
+from urllib.parse import urlsplit
 
 from audit.notes import is_key_name
 from audit.suppression import LEAST_BELOW
@@ -288,6 +289,10 @@ class _Reader:
             )
 
     def check_notices(self, settings: Settings) -> None:
+        if settings.notify_url and not _is_http(settings.notify_url):
+            self._faults.append("VOUCH_NOTIFY_URL: must be a URL such as https://hooks.example/vouch")
+        elif settings.in_azure and settings.notify_url and not settings.notify_url.startswith("https://"):
+            self._faults.append("VOUCH_NOTIFY_URL: must begin with https://")
         if settings.notify_url and len(settings.notify_secret) < SHORTEST_SECRET:
             self._faults.append(
                 f"VOUCH_NOTIFY_SECRET: is required with VOUCH_NOTIFY_URL, {SHORTEST_SECRET} bytes or more"
@@ -296,3 +301,12 @@ class _Reader:
     def raise_faults(self) -> None:
         if self._faults:
             raise InvalidSettings("; ".join(self._faults) + ". See docs/settings.md.")
+
+
+def _is_http(url: str) -> bool:
+    """Whether it is the URL of a host, by HTTP."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

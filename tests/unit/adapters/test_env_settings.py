@@ -73,6 +73,22 @@ def test_secret_that_is_wrong_is_not_shown() -> None:
     assert "not-hex-but-secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["hooks.example/vouch", "ftp://hooks.example", "https://", "https://[", "mailto:ann"])
+def test_address_of_notices_that_is_none_is_refused_at_the_start(url: str) -> None:
+    told = {"VOUCH_NOTIFY_URL": url, "VOUCH_NOTIFY_SECRET": "a secret of some length"}
+    with pytest.raises(InvalidSettings, match="VOUCH_NOTIFY_URL: must be a URL"):
+        read_settings({**SOUND, **told})
+
+
+def test_notices_need_a_secret_and_in_azure_an_encrypted_way() -> None:
+    told = {"VOUCH_NOTIFY_URL": "http://127.0.0.1:9000/hooks", "VOUCH_NOTIFY_SECRET": "a secret of some length"}
+    assert read_settings({**SOUND, **told}).notify_url == told["VOUCH_NOTIFY_URL"]
+    with pytest.raises(InvalidSettings, match="VOUCH_NOTIFY_SECRET: is required"):
+        read_settings({**SOUND, **told, "VOUCH_NOTIFY_SECRET": "short"})
+    with pytest.raises(InvalidSettings, match="VOUCH_NOTIFY_URL: must begin with https://"):
+        read_settings({**AZURE, **told})
+
+
 def test_connection_string_in_azure_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="managed identity"):
         read_settings({**SOUND, "WEBSITE_INSTANCE_ID": "1"})
