@@ -18,6 +18,7 @@ from rollouts.plan import Before
 from scoring.release import Release, Target
 
 T = TypeVar("T")
+SLICES_IN_A_LEASE = 3
 SHORTEST_SECRET = 16
 CLOCK_SKEW_S = 5.0
 APP_FOLDER = Path(__file__).resolve().parent.parent
@@ -146,6 +147,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     reader.check_grace(settings)
     reader.check_retention(settings)
     reader.check_notices(settings)
+    reader.check_pace(settings)
     reader.check_storage(settings)
     reader.check_vault(settings)
     reader.check_local_only(settings)
@@ -286,6 +288,14 @@ class _Reader:
             self._faults.append(
                 "VOUCH_RESERVATION_RETENTION_S: must be at most VOUCH_HOT_RETENTION_S, so that nobody finds a "
                 "reservation without its record"
+            )
+
+    def check_pace(self, settings: Settings) -> None:
+        pace = settings.rollout_pace
+        if not self._faults and pace["lease_s"] < SLICES_IN_A_LEASE * pace["slice_s"]:
+            self._faults.append(
+                f"VOUCH_ROLLOUT_LEASE_S: must be at least {SLICES_IN_A_LEASE} times VOUCH_ROLLOUT_SLICE_S, so that no "
+                "candidate's lease runs out between two looks"
             )
 
     def check_notices(self, settings: Settings) -> None:

@@ -67,6 +67,12 @@ def test_reservations_that_outlast_the_records_they_name_are_refused() -> None:
         read_settings({**SOUND, "VOUCH_HOT_RETENTION_S": "3600"})
 
 
+def test_lease_that_would_run_out_between_two_looks_is_refused() -> None:
+    assert read_settings({**SOUND, "VOUCH_ROLLOUT_LEASE_S": "90"}).rollout_pace["lease_s"] == 90
+    with pytest.raises(InvalidSettings, match="VOUCH_ROLLOUT_LEASE_S: must be at least 3 times"):
+        read_settings({**SOUND, "VOUCH_ROLLOUT_LEASE_S": "89"})
+
+
 def test_secret_that_is_wrong_is_not_shown() -> None:
     with pytest.raises(InvalidSettings) as caught:
         read_settings({**SOUND, "VOUCH_HMAC_KEY": "not-hex-but-secret"})
