@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -39,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_process() -> int:
-    """The same for a process of its own, which may be interrupted, or lose who reads what it says."""
+    """The same for a process of its own: it may be interrupted, lose who reads what it says, and say what its output
+    has no characters for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = main()
         sys.stdout.flush()

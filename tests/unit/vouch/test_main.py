@@ -54,6 +54,20 @@ def test_reader_of_what_is_said_may_leave(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, b"")
 
 
+def test_what_an_output_has_no_character_for_is_escaped(tmp_path: Path) -> None:
+    """Such as that of a pipe on Windows."""
+    lake = write_lake({**SOUND.files, "audit/東京": b""}, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "vouch", "verify", str(lake), "--key", str(SOUND.verifier_key)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b"audit/\\u6771\\u4eac\n" in done.stdout
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_command_that_is_left_says_so(tmp_path: Path) -> None:
     """It waits for a region that takes its call and never answers."""
