@@ -199,7 +199,8 @@ def _tell_replay(tally: Tally) -> Iterator[str]:
         yield f"{fates[Fate.NOT_AT_HAND]:,} could not be replayed: it, or what it was decided with, is not at hand"
     for one in tally.shown:
         yield f"  {one.decision_id} {one.fate.value}: {'; '.join(one.details)}"
-    yield VERDICTS[tally.exit_code]
+    is_compared = fates[Fate.EQUAL] or fates[Fate.DIFFERS]
+    yield VERDICTS[tally.exit_code] if is_compared or not fates else "NOTHING could be scored again."
 
 
 def _tell_comparison(comparison: Comparison, name: str, erased: int, damaged: int) -> Iterator[str]:

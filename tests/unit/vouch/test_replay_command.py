@@ -157,6 +157,20 @@ def test_one_decision_has_no_time_beside_it(
     assert "leave --from and --to out" in capsys.readouterr().err
 
 
+def test_nothing_is_called_equal_where_nothing_could_be_compared(
+    gone: Recorded, refused: Refuse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(gone) == 3
+    assert capsys.readouterr().out.endswith("NOTHING could be scored again.\n")
+
+
+def test_erased_decisions_alone_are_not_called_equal(
+    told: tuple[Recorded, str], refused: Refuse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(told[0]) == 0
+    assert capsys.readouterr().out.endswith("NOTHING could be scored again.\n")
+
+
 @pytest.mark.parametrize("words", [[], ["--policy", "standard/1"]])
 def test_windows_without_a_decision_are_no_success(
     words: list[str], region: LoopbackRegion, refused: Refuse, capsys: pytest.CaptureFixture[str]
