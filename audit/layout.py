@@ -90,20 +90,20 @@ def folder_of(kind: str, region: str) -> str:
 
 def manifest_name(region: str, window: Window, correction: int = 0) -> str:
     """The manifest of a window, or of its first, second, ... correction."""
-    return f"audit/manifests/v1/{_hour(region, window)}/{window.name}{_suffix(correction)}.json"
+    return f"audit/{MANIFESTS}/v1/{_hour(region, window)}/{window.name}{_suffix(correction)}.json"
 
 
 def chain_name(region: str, sequence: int) -> str:
-    return f"audit/chain/v1/region={region}/{sequence:012}.json"
+    return f"{folder_of(CHAIN, region)}{sequence:012}.json"
 
 
 def witness_name(region: str, size: int) -> str:
     """A checkpoint of `region` in its witness's lake."""
-    return f"audit/witness/v1/region={region}/{size:012}.note"
+    return f"{folder_of(WITNESS, region)}{size:012}.note"
 
 
 def schema_name(dataset: str) -> str:
-    return f"audit/schemas/{dataset}/v1.schema.json"
+    return f"audit/{SCHEMAS}/{dataset}/v1.schema.json"
 
 
 def _hour(region: str, window: Window) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -151,9 +151,3 @@ def compare_counts(
     ]
     heads = sum(lane.records for lane in lanes)
     return Counts(sum(rows.values()), heads, sum(minutes.values()), sum(lines.values())), differences
-
-
-def as_json(manifest: Manifest) -> dict[str, Any]:
-    """The manifest's value."""
-    value: dict[str, Any] = msgspec.json.decode(manifest.to_bytes())
-    return value

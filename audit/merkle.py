@@ -71,12 +71,17 @@ class Tree:
 
     @property
     def root(self) -> bytes:
-        if not self._frontier:
-            return EMPTY_ROOT
-        *larger, root = self._frontier
-        for part in reversed(larger):
-            root = node_hash(part, root)
-        return root
+        return join_subtrees(self._frontier)
+
+
+def join_subtrees(roots: Sequence[bytes]) -> bytes:
+    """The root over perfect subtrees, given by their roots, largest first."""
+    if not roots:
+        return EMPTY_ROOT
+    *larger, root = roots
+    for part in reversed(larger):
+        root = node_hash(part, root)
+    return root
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
@@ -85,23 +90,6 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
     for leaf in leaves:
         tree.append(leaf)
     return tree.root
-
-
-def prove_inclusion(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The audit path of a leaf among all leaf hashes (RFC 9162, section 2.1.3.1), from the leaf upwards."""
-    path: list[bytes] = []
-    low, high = 0, len(leaves)
-    if not low <= index < high:
-        raise IndexError(f"no leaf {index} among {high}")
-    while high - low > 1:
-        middle = low + _largest_power_below(high - low)
-        if index < middle:
-            path.append(root_of(leaves[middle:high]))
-            high = middle
-        else:
-            path.append(root_of(leaves[low:middle]))
-            low = middle
-    return path[::-1]
 
 
 def prove_last(before: Tree) -> list[bytes]:
@@ -113,20 +101,7 @@ def root_by_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
     """The root that an audit path leads to (RFC 9162, section 2.1.3.2). Raises NotConsistent."""
     if not 0 <= index < size:
         raise NotConsistent(f"no leaf {index} in a tree of {size}")
-    position, last, root = index, size - 1, leaf
-    for part in path:
-        if last == 0:
-            raise NotConsistent("the path is longer than the tree is high")
-        if position & 1 or position == last:
-            root = node_hash(part, root)
-            while not position & 1 and position:
-                position, last = position >> 1, last >> 1
-        else:
-            root = node_hash(root, part)
-        position, last = position >> 1, last >> 1
-    if last:
-        raise NotConsistent("the path is shorter than the tree is high")
-    return root
+    return _climb(leaf, index, size - 1, path, "path")[1]
 
 
 def prove_consistency(old: Tree, added: Sequence[bytes]) -> list[bytes]:
@@ -157,20 +132,26 @@ def _fold_consistency(path: Sequence[bytes], old_size: int, size: int) -> tuple[
     position, last = old_size - 1, size - 1
     while position & 1:
         position, last = position >> 1, last >> 1
-    old_root = root = path[0]
-    for part in path[1:]:
+    return _climb(path[0], position, last, path[1:], "proof")
+
+
+def _climb(node: bytes, position: int, last: int, path: Sequence[bytes], what: str) -> tuple[bytes, bytes]:
+    """From a node of a level whose last one is `last` upwards: the root of the tree that ends with it, and the root of
+    the whole (RFC 9162, sections 2.1.3.2 and 2.1.4.2, whose loops are one). Raises NotConsistent."""
+    left_root = root = node
+    for part in path:
         if last == 0:
-            raise NotConsistent("the proof is longer than the tree is high")
+            raise NotConsistent(f"the {what} is longer than the tree is high")
         if position & 1 or position == last:
-            old_root, root = node_hash(part, old_root), node_hash(part, root)
+            left_root, root = node_hash(part, left_root), node_hash(part, root)
             while not position & 1 and position:
                 position, last = position >> 1, last >> 1
         else:
             root = node_hash(root, part)
         position, last = position >> 1, last >> 1
     if last:
-        raise NotConsistent("the proof is shorter than the tree is high")
-    return old_root, root
+        raise NotConsistent(f"the {what} is shorter than the tree is high")
+    return left_root, root
 
 
 def _prove(

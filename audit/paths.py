@@ -6,7 +6,7 @@ another, the other's root is the next step of the path.
 
 from __future__ import annotations
 
-from audit.merkle import EMPTY_ROOT, node_hash
+from audit.merkle import join_subtrees, node_hash
 
 
 class PathTree:
@@ -39,7 +39,7 @@ class PathTree:
 
     @property
     def root(self) -> bytes:
-        return _root_over(self._subtrees) if self._subtrees else EMPTY_ROOT
+        return join_subtrees(self._subtrees)
 
     @property
     def path(self) -> list[bytes]:
@@ -47,12 +47,5 @@ class PathTree:
         if self.index is None:
             raise IndexError("no leaf was wanted")
         later = self._subtrees[self._holder + 1 :]
-        above = [_root_over(later)] if later else []
+        above = [join_subtrees(later)] if later else []
         return [*self._steps, *above, *reversed(self._subtrees[: self._holder])]
-
-
-def _root_over(subtrees: list[bytes]) -> bytes:
-    *larger, root = subtrees
-    for part in reversed(larger):
-        root = node_hash(part, root)
-    return root

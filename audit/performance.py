@@ -22,13 +22,11 @@ from typing import Any
 
 from audit.canonical import canonical_json
 from audit.counters import LATENCY_BOUNDS_MS, RISK_BIN_WIDTH, RISK_BINS, Counters, Group, Traffic
-from audit.feature_counts import Bins, Counted, FeatureBins, FeatureCounts
+from audit.feature_counts import Bins, Counted, FeatureCounts
 from audit.suppression import suppress
 from audit.times import format_second
 from audit.windows import Window
 from scoring.policy import Outcome
-
-__all__ = ["FORMAT", "FeatureBins", "FeatureCounts", "build_performance"]
 
 FORMAT = "vouch.performance.v1"
 OUTCOMES = tuple(outcome.value for outcome in Outcome)

@@ -19,6 +19,7 @@ from audit.canonical import canonical_json
 from audit.counters import Tally
 
 SALT_BYTES = 16
+COMMITMENT = b'"personal_commitment":'
 
 
 class RecordType(StrEnum):
@@ -74,23 +75,27 @@ def build_record(
         "time": time,
         "datacontenttype": "application/json",
     }
-    committed = {**data, "personal_commitment": _sha256(personal_json)}
+    committed = {**data, "personal_commitment": sha256_of(personal_json)}
     rest_json = canonical_json({**envelope, "data": committed})
     event = {**envelope, "data": {**committed, "personal": sealed_away}}
-    return Record(record_id, event, _sha256(rest_json), tally, _with_personal(rest_json, personal_json))
+    return Record(record_id, event, sha256_of(rest_json), tally, with_personal(rest_json, personal_json))
 
 
-def _with_personal(rest_json: bytes, personal_json: bytes) -> bytes:
+def with_personal(rest_json: bytes, personal_json: bytes) -> bytes:
     """The whole event's canonical JSON: `personal` in its place, which is right before its commitment. Inside a text
     the quotes would be escaped, so what is found is the key."""
-    before, key, after = rest_json.partition(b'"personal_commitment":')
+    before, key, after = rest_json.partition(COMMITMENT)
     return b"".join((before, b'"personal":', personal_json, b",", key, after))
 
 
 def digest_of_event(event: Mapping[str, Any]) -> str:
     """The digest of a recorded event, whether or not it still has its `personal`."""
-    data = {key: value for key, value in event["data"].items() if key != "personal"}
-    return digest_of({**event, "data": data})
+    return digest_of(without_personal(event))
+
+
+def without_personal(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event as it is once its person was erased."""
+    return {**event, "data": {key: value for key, value in event["data"].items() if key != "personal"}}
 
 
 def keeps_commitment(event: Mapping[str, Any]) -> bool:
@@ -101,8 +106,9 @@ def keeps_commitment(event: Mapping[str, Any]) -> bool:
 
 def digest_of(value: object) -> str:
     """SHA-256 over the canonical JSON of a value, as `sha256:<hex>`."""
-    return _sha256(canonical_json(value))
+    return sha256_of(canonical_json(value))
 
 
-def _sha256(data: bytes) -> str:
+def sha256_of(data: bytes) -> str:
+    """As `sha256:<hex>`."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +17,9 @@ import msgspec
 from audit.canonical import canonical_json
 from audit.layout import DECISION_TYPES
 from audit.personal import DEAL, DECISION, SUBJECT, handle_of, seal_personal
-from audit.records import SALT_BYTES, RecordType
+from audit.records import COMMITMENT, SALT_BYTES, RecordType, sha256_of, with_personal
 
 NEVER_PERSONAL = frozenset({RecordType.DECISION_REJECTED.value, RecordType.DECISION_LABELLED.value})
-_COMMITMENT = b'"personal_commitment":'
 _SALT_ONLY = len('{"salt":""}') + 2 * SALT_BYTES
 
 
@@ -86,7 +84,7 @@ def read_row(entity: Mapping[str, Any]) -> LedgerRow:
         about = _read_personal(personal) if personal else _Personal()
     except (zlib.error, msgspec.DecodeError, ValueError, KeyError) as error:
         raise DamagedRow(f"the row {entity['RowKey']} holds no record: {error}") from None
-    digest = _digest(rest)
+    digest = sha256_of(rest)
     return LedgerRow(
         record_id=record_id,
         type=event.type,
@@ -102,7 +100,7 @@ def read_row(entity: Mapping[str, Any]) -> LedgerRow:
 
 def digest_of_line(line: bytes) -> str:
     """The record digest of a line of the lake. Raises msgspec.DecodeError."""
-    return _digest(_split(line, _read_event(line))[0])
+    return sha256_of(_split(line, _read_event(line))[0])
 
 
 def without_personal(row: LedgerRow) -> bytes:
@@ -125,11 +123,11 @@ def handles_of(row: LedgerRow, index_key: bytes) -> tuple[list[str], list[str]]:
 def build_line(row: LedgerRow, record_key: bytes | None, subject_keys: Mapping[str, bytes]) -> bytes:
     """The line, without its newline. `record_key` None: the person was erased, or there is nothing personal."""
     if not row.is_personal:
-        return _splice(row.rest, row.personal) if row.personal else row.rest
+        return with_personal(row.rest, row.personal) if row.personal else row.rest
     if record_key is None:
         return row.rest
     sealed = seal_personal(row.personal, row.record_id, row.digest, record_key, subject_keys)
-    return _splice(row.rest, canonical_json(sealed))
+    return with_personal(row.rest, canonical_json(sealed))
 
 
 def _split(payload: bytes, event: _Event) -> tuple[bytes, bytes]:
@@ -137,13 +135,4 @@ def _split(payload: bytes, event: _Event) -> tuple[bytes, bytes]:
     personal = bytes(event.data.personal)
     if not personal:
         return payload, b""
-    return payload.replace(b'"personal":' + personal + b"," + _COMMITMENT, _COMMITMENT, 1), personal
-
-
-def _digest(rest: bytes) -> str:
-    return f"sha256:{sha256(rest).hexdigest()}"
-
-
-def _splice(rest: bytes, personal: bytes) -> bytes:
-    before, key, after = rest.partition(_COMMITMENT)
-    return b"".join((before, b'"personal":', personal, b",", key, after))
+    return payload.replace(b'"personal":' + personal + b"," + COMMITMENT, COMMITMENT, 1), personal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from audit.layout import CHAIN, folder_of
 from audit.merkle import Tree
 from audit.notes import InvalidNote, VerifierKey, open_note
 from audit.verifying.findings import Finding, Kind, shorten
@@ -66,4 +67,4 @@ class Witnessed:
                 f"the witness has kept a checkpoint of size {longest}, and the chain here ends at {size}: its tail was "
                 "cut off, or this copy is older than the witness's"
             )
-            yield Finding(Kind.TRUNCATED_TAIL, f"audit/chain/v1/region={self.region}/", detail, self.region)
+            yield Finding(Kind.TRUNCATED_TAIL, folder_of(CHAIN, self.region), detail, self.region)

@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from audit.canonical import canonical_json
+from audit.records import without_personal
 from flows.ports import Ledger
-from flows.records.open_records import without_personal
 from flows.trail_ports import Lanes, RecordKeys
 
 AT_ONCE = 16

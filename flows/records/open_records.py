@@ -19,7 +19,7 @@ from uuid import UUID
 from audit.canonical import read_canonical
 from audit.ids import time_of
 from audit.personal import SUBJECT, Unreadable, handle_of, open_personal, read_named
-from audit.records import digest_of_event
+from audit.records import digest_of_event, without_personal
 from audit.sealing import digest_of_line
 from flows.keys.keyring import Keyring
 from flows.keys.record_keys import RecordKeyring
@@ -133,8 +133,3 @@ class OpenRecords:
             if erased_at is not None and recorded_ms <= erased_at + CLOCK_SKEW_MS:
                 return True
         return False
-
-
-def without_personal(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event as it is once its person was erased."""
-    return {**event, "data": {key: value for key, value in event["data"].items() if key != "personal"}}

@@ -18,6 +18,7 @@ from audit.canonical import read_canonical
 from audit.ids import lane_of, time_of
 from audit.lanes import lane_name
 from audit.layout import DECISIONS, segment_name
+from audit.records import without_personal
 from audit.segments import read_head
 from audit.windows import window_of
 from flows.errors import Archived
@@ -25,7 +26,7 @@ from flows.keys.keyring import Keyring
 from flows.keys.record_keys import RecordKeyring
 from flows.keys.subject_keys import SubjectKeys
 from flows.ports import Lake, Ledger
-from flows.records.open_records import Opened, OpenRecords, without_personal
+from flows.records.open_records import Opened, OpenRecords
 from flows.records.read_segment import read_lines
 
 READS_AT_ONCE = 16

@@ -16,7 +16,6 @@ from audit.manifests import (
     InvalidManifest,
     LaneEntry,
     Manifest,
-    as_json,
     compare_counts,
     read_manifest,
 )
@@ -46,12 +45,12 @@ def test_manifest_reads_as_it_was_written(
     read = read_manifest(written.to_bytes())
     assert read.to_bytes() == written.to_bytes()
     assert (read.window, read.correction, read.counts) == (written.window, correction, counts)
-    assert as_json(read)["kind"] == ("correction" if correction else "window")
+    assert json.loads(read.to_bytes())["kind"] == ("correction" if correction else "window")
 
 
 def test_manifest_lists_lanes_and_files_in_order() -> None:
     two = Manifest("r", FIRST, lanes=[LaneEntry("b", 0, {}), LaneEntry("a", 0, {})], files=[FILE, PERFORMANCE])
-    value = as_json(two)
+    value = json.loads(two.to_bytes())
     assert [lane["lane"] for lane in value["lanes"]] == ["a", "b"]
     assert [file["name"] for file in value["files"]] == ["a", "b"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 
@@ -17,11 +18,11 @@ from audit.merkle import (
     leaf_hash,
     leaf_hashes,
     prove_consistency,
-    prove_inclusion,
     prove_last,
     root_by_inclusion,
     root_of,
 )
+from audit.paths import PathTree
 
 INPUTS = [
     b"",
@@ -97,9 +98,16 @@ def test_empty_tree_is_the_hash_of_nothing() -> None:
     assert Tree().root == EMPTY_ROOT == sha256().digest()
 
 
+def path_to(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    tree = PathTree()
+    for number, leaf in enumerate(leaves):
+        tree.append(leaf, is_wanted=number == index)
+    return tree.path
+
+
 @pytest.mark.parametrize(("index", "size", "path"), INCLUSIONS)
 def test_published_inclusion_path_is_the_one(index: int, size: int, path: list[str]) -> None:
-    assert [part.hex() for part in prove_inclusion(LEAVES[:size], index)] == path
+    assert [part.hex() for part in path_to(LEAVES[:size], index)] == path
     root = root_by_inclusion(LEAVES[index], index, size, [bytes.fromhex(part) for part in path])
     assert root.hex() == ROOTS[size - 1]
 
@@ -139,7 +147,7 @@ def test_extending_by_any_blocks_is_appending(blocks: list[int]) -> None:
 def test_every_leaf_is_included_and_nowhere_else(size: int, data: st.DataObject) -> None:
     leaves = leaf_hashes(inputs_of(size))
     index = data.draw(st.integers(0, size - 1))
-    path, root = prove_inclusion(leaves, index), root_of(leaves)
+    path, root = path_to(leaves, index), root_of(leaves)
     assert root_by_inclusion(leaves[index], index, size, path) == root
     elsewhere = data.draw(st.integers(0, size - 1))
     if elsewhere != index:
@@ -155,7 +163,7 @@ def test_every_leaf_is_included_and_nowhere_else(size: int, data: st.DataObject)
 @given(SIZES)
 def test_path_of_the_last_leaf_is_the_frontier_before_it(size: int) -> None:
     leaves = leaf_hashes(inputs_of(size + 1))
-    assert prove_last(tree_over(leaves[:-1])) == prove_inclusion(leaves, size)
+    assert prove_last(tree_over(leaves[:-1])) == path_to(leaves, size)
 
 
 @given(SIZES, SIZES)
@@ -189,8 +197,6 @@ def test_tree_can_not_have_shrunk(old: int, size: int) -> None:
         check_consistency(old, EMPTY_ROOT, size, EMPTY_ROOT, [])
 
 
-def test_leaf_that_is_not_there_has_no_path() -> None:
-    with pytest.raises(IndexError):
-        prove_inclusion(LEAVES, 8)
+def test_leaf_that_is_not_there_has_no_root() -> None:
     with pytest.raises(NotConsistent):
         root_by_inclusion(LEAVES[0], 8, 8, [])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from audit.records import digest_of_event
+from audit.records import digest_of_event, without_personal
 from flows.deciding.decide_deals import Asked, Decided, IdempotencyKey
 from flows.errors import (
     Erased,
@@ -28,7 +28,6 @@ from flows.errors import (
     StorageFailed,
     VersionWithdrawn,
 )
-from flows.records.open_records import without_personal
 from scoring.release import Release, Target
 from tests.fakes import RuleModel
 from tests.unit.flows.conftest import CALL, STABLE, Stage, deal
