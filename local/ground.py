@@ -1,13 +1,15 @@
-"""What regions stand on: free ports, keys, tokens and their issuer (in this process), and Azurite beside it."""
+"""What regions stand on: a folder, ports, keys, tokens and their issuer (in this process), and Azurite beside it."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from http.server import ThreadingHTTPServer
 
 from local.azurite import Azurite, start_azurite
 from local.failures import LocalFailed
+from local.folder import hold_folder
 from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.plan import Plan
 from local.readiness import require_free_ports
@@ -22,6 +24,7 @@ class Ground:
         self._plan = plan
         self._regions = tuple(regions)
         self._say = say
+        self._held: sqlite3.Connection | None = None
         self._issuer: ThreadingHTTPServer | None = None
         self._azurite: Azurite | None = None
 
@@ -34,6 +37,7 @@ class Ground:
 
     def start(self) -> None:
         """Make keys and tokens, start issuer and Azurite. Raises LocalFailed; stop() is still to be called."""
+        self._held = hold_folder(self._plan)
         require_free_ports(self._plan, self._regions)
         prepare_vaults(self._plan)
         issuer = open_issuer(self._plan)
@@ -54,3 +58,5 @@ class Ground:
         if self._issuer is not None:
             self._issuer.shutdown()
             self._issuer.server_close()
+        if self._held is not None:
+            self._held.close()

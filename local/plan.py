@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FOLDER = ROOT / ".local"
 DEFAULT_BASE_PORT = 7070
 AZURITE_OFFSET = 100
+AZURITE_PORTS = 3
+LOWEST_PORT, HIGHEST_PORT = 1024, 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Plan:
     folder: Path
     base_port: int
     regions: Mapping[str, Region]
+    document: Mapping[str, Mapping[str, object]]
+    """The regions as `regions_file` tells them."""
 
     @property
     def issuer(self) -> str:
@@ -83,6 +87,9 @@ class Plan:
 
 def make_plan(folder: Path, base_port: int, regions_file: Path = ROOT / "regions.json") -> Plan:
     """Read the regions and move them to this base port. Raises LocalFailed."""
+    highest = HIGHEST_PORT - AZURITE_OFFSET - AZURITE_PORTS + 1
+    if not LOWEST_PORT <= base_port <= highest:
+        raise LocalFailed(f"The base port must be {LOWEST_PORT} to {highest}, not {base_port}: make run BASE_PORT=8070")
     document = json.loads(regions_file.read_text())
     for name, entry in document.items():
         port = urlsplit(entry["base_url"]).port
@@ -91,11 +98,13 @@ def make_plan(folder: Path, base_port: int, regions_file: Path = ROOT / "regions
         entry["base_url"] = f"http://127.0.0.1:{port - DEFAULT_BASE_PORT + base_port}"
         if (file := _public_key_file(folder, name)).exists():
             entry["checkpoint_keys"] = file.read_text().splitlines()
-    plan = Plan(folder.resolve(), base_port, parse_regions(document))
+    plan = Plan(folder.resolve(), base_port, parse_regions(document), document)
     if len(plan.ports(plan.regions)) != len(plan.regions) + 4:
         raise LocalFailed("Two regions in regions.json have the same port; give each its own.")
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    plan.regions_file.write_text(json.dumps(document, indent=2))
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalFailed(f"{plan.folder} can't be made ({error.strerror}). Name another FOLDER.") from None
     return plan
 
 

@@ -18,9 +18,7 @@ from local.plan import Plan
 
 def prepare_vaults(plan: Plan) -> None:
     """Make the vaults that are missing, and tell every region the keys of all. Raises LocalFailed."""
-    document = json.loads(plan.regions_file.read_text())
-    for region in plan.regions:
-        document[region]["checkpoint_keys"] = _publish(plan, region)
+    document = {region: {**entry, "checkpoint_keys": _publish(plan, region)} for region, entry in plan.document.items()}
     plan.regions_file.write_text(json.dumps(document, indent=2))
 
 

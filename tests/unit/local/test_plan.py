@@ -32,7 +32,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def test_plan_moves_every_region_to_the_base_port(plan: Plan) -> None:
     assert [plan.port_of(name) for name in plan.regions] == [plan.base_port + offset for offset in (1, 2, 3, 4)]
-    assert parse_regions(json.loads(plan.regions_file.read_text())) == plan.regions
+    assert parse_regions(plan.document) == plan.regions
     assert len(plan.ports(plan.regions)) == 8
 
 
@@ -49,6 +49,22 @@ def test_plan_of_a_region_on_an_unusable_port_is_refused(tmp_path: Path, base_ur
     file.write_text(json.dumps({**REGIONS, "x": {"jurisdiction": "x", "residencies": ["IN"], "base_url": base_url}}))
     with pytest.raises(LocalFailed, match=r"regions\.json"):
         make_plan(tmp_path / "state", 7_070, file)
+
+
+@pytest.mark.parametrize("base_port", [-1, 80, 65_434, 70_000])
+def test_plan_of_ports_that_there_are_not_says_which_there_are(tmp_path: Path, base_port: int) -> None:
+    with pytest.raises(LocalFailed, match=rf"must be 1024 to 65433, not {base_port}: make run BASE_PORT=8070"):
+        make_plan(tmp_path, base_port)
+
+
+def test_plan_on_the_highest_ports_is_one(tmp_path: Path) -> None:
+    assert max(make_plan(tmp_path, 65_433).azurite_ports) == 65_535
+
+
+def test_plan_in_a_folder_that_can_not_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LocalFailed, match=r"can't be made \(Not a directory\)\. Name another FOLDER"):
+        make_plan(tmp_path / "file" / "state", 7_070)
 
 
 def test_shipped_regions_have_one_control_and_witnesses_in_another_jurisdiction() -> None:

@@ -27,7 +27,7 @@ def keys_told(plan: Plan) -> dict[str, list[str]]:
 
 
 def test_every_region_has_keys_that_all_know(plan: Plan) -> None:
-    assert set(map(len, keys_told(plan).values())) == {0}
+    assert not plan.regions_file.exists()
     prepare_vaults(plan)
     told = keys_told(plan)
     assert len({line for lines in told.values() for line in lines}) == len(plan.regions)
@@ -41,7 +41,8 @@ def test_second_start_and_another_plan_of_the_folder_keep_the_keys(plan: Plan) -
     told = keys_told(plan)
     prepare_vaults(plan)
     assert keys_told(plan) == told
-    assert keys_told(make_plan(plan.folder, plan.base_port)) == told
+    prepare_vaults(make_plan(plan.folder, plan.base_port))
+    assert keys_told(plan) == told
 
 
 def test_key_of_a_vault_that_was_replaced_stays_known(plan: Plan) -> None:
