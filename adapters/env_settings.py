@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from audit.notes import is_key_name
 from audit.suppression import LEAST_BELOW
+from audit.windows import DAY_S
 from flows.sealing.seal_window import SealSettings
 from rollouts.plan import Before
 from scoring.release import Release, Target
@@ -82,6 +83,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises InvalidSettings."""
     reader = _Reader(environ)
     region = reader.text("VOUCH_REGION")
+    window_s = reader.parsed("VOUCH_WINDOW_S", parse_window, "3600")
     settings = Settings(
         region=region,
         regions_file=reader.path("VOUCH_REGIONS_FILE", APP_FOLDER / "regions.json"),
@@ -96,7 +98,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         hmac_key=reader.parsed("VOUCH_HMAC_KEY", parse_hmac_key, None),
         default_model=reader.text("VOUCH_DEFAULT_MODEL", "deal-fraud"),
         initial_releases=reader.parsed("VOUCH_INITIAL_RELEASES", parse_initial_releases, "deal-fraud=1.0.0@standard/1"),
-        window_s=reader.parsed("VOUCH_WINDOW_S", _positive_int, "3600"),
+        window_s=window_s,
         write_deadline_s=reader.parsed("VOUCH_WRITE_DEADLINE_S", _positive_float, "4"),
         idempotency_lease_s=reader.parsed("VOUCH_IDEMPOTENCY_LEASE_S", _positive_float, "45"),
         queue_limit=reader.parsed("VOUCH_QUEUE_LIMIT", _positive_int, "4000"),
@@ -126,7 +128,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", _positive_float, "1800"),
         keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", _positive_float, "86400"),
         seal=SealSettings(
-            window_s=reader.parsed("VOUCH_WINDOW_S", _positive_int, "3600"),
+            window_s=window_s,
             grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", _positive_float, "300"),
             at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "8"),
             look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", _positive_int, "604800"),
@@ -194,6 +196,14 @@ def parse_least_approval(text: str) -> dict[str, Before]:
             raise ValueError(f"{entry!r} must read model= and one of {', '.join(Before)}")
         least[model] = Before(before)
     return least
+
+
+def parse_window(text: str) -> int:
+    """The length of a window. Every day begins with one."""
+    length_s = _positive_int(text)
+    if DAY_S % length_s:
+        raise ValueError("must divide the day: 3600, or 60 to try it out")
+    return length_s
 
 
 def parse_threshold(text: str) -> int:

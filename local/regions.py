@@ -13,7 +13,7 @@ from local.azurite import Azurite
 from local.issuer import demo_token_url, jwks_url, write_secret
 from local.plan import ROOT, Plan
 
-WINDOW_S = int(os.environ.get("LOCAL_WINDOW_S", "60"))
+WINDOW_S = os.environ.get("LOCAL_WINDOW_S") or "60"
 STOP_SECONDS = 10
 REGISTRY_ACCOUNT = "vouchregistry"
 ROLLOUT_SETTINGS = {
@@ -73,7 +73,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_JWKS_URL": jwks_url(plan),
         "VOUCH_DEMO_TOKEN_URL": demo_token_url(plan),
         "VOUCH_HMAC_KEY": _secret(plan, f"hmac-{region}"),
-        "VOUCH_WINDOW_S": str(WINDOW_S),
+        "VOUCH_WINDOW_S": WINDOW_S,
         "VOUCH_VAULT_FOLDER": str(plan.vault_folder(region)),
         "VOUCH_REGISTRY_CONNECTION": azurite.connection_string(REGISTRY_ACCOUNT),
         "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),

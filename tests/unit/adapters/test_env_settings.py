@@ -62,6 +62,13 @@ def test_setting_that_is_wrong_is_named_with_its_fault(name: str, value: str, sa
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("length", ["7", "86399", "86401", "172800"])
+def test_window_that_does_not_divide_the_day_is_refused_once(length: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        read_settings({**SOUND, "VOUCH_WINDOW_S": length})
+    assert str(caught.value).count("VOUCH_WINDOW_S: must divide the day") == 1
+
+
 def test_reservations_that_outlast_the_records_they_name_are_refused() -> None:
     with pytest.raises(InvalidSettings, match="VOUCH_RESERVATION_RETENTION_S: must be at most VOUCH_HOT_RETENTION_S"):
         read_settings({**SOUND, "VOUCH_HOT_RETENTION_S": "3600"})
@@ -150,3 +157,15 @@ def test_settings_read_and_settings_documented_are_the_same() -> None:
     documented = set(re.findall(r"^\| `(VOUCH_\w+)`", page, re.MULTILINE))
     assert read == documented
     assert len(read) > 15
+
+
+def test_defaults_that_are_documented_are_those_that_are_read() -> None:
+    code = Path(APP_FOLDER / "adapters" / "env_settings.py").read_text()
+    page = Path(APP_FOLDER / "docs" / "settings.md").read_text()
+    literal = r'reader\.(?:text|parsed)\(\s*"(VOUCH_\w+)"(?:, \w+)?, "([^"]+)"'
+    read = dict(re.findall(literal, code))
+    documented = dict(re.findall(r"^\| `(VOUCH_\w+)` \| `([^`]+)`", page, re.MULTILINE))
+    assert {name: documented.get(name) for name in read} == read
+    assert len(read) > 20
+    required = set(re.findall(r'reader\.(?:text|parsed)\("(VOUCH_\w+)"(?:\)|, \w+, None)', code))
+    assert required == set(re.findall(r"^\| `(VOUCH_\w+)` \| required", page, re.MULTILINE))

@@ -37,7 +37,5 @@ def test_folder_whose_system_has_stopped_is_free(tmp_path: Path) -> None:
 
 def test_folder_whose_lock_is_no_such_file_says_what_to_delete(tmp_path: Path) -> None:
     (tmp_path / "running.sqlite").write_text("something else, and long enough to be taken for a file of SQLite" * 9)
-        "something else, and long enough that nobody takes it for an empty file" * 9
-    )
     with pytest.raises(LocalFailed, match=r"running\.sqlite can't be used \(file is not a database\)\. Delete it"):
         hold_folder(make_plan(tmp_path, 7_070))
