@@ -8,7 +8,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 NOT_TOLD, INTERRUPTED = 2, 130
 COMMANDS = {
     "dataset": "make a retraining set from recorded decisions and their labels",
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     chosen = next((name for name in given if name in COMMANDS), None)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name == chosen:
             module = importlib.import_module(f"vouch.commands.{name}")
             module.add_arguments(command)
@@ -51,10 +53,25 @@ def run_process() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Left before the end.\n")
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{_describe_missing(error)}\n")
+        return NOT_TOLD
     except BrokenPipeError:  # nobody is there to be told, nor at the flush when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_TOLD
     return code
+
+
+def _describe_missing(error: ModuleNotFoundError) -> str:
+    """What to do about a package that isn't installed. Raises the error where it is a module of ours."""
+    package = (error.name or "").partition(".")[0]
+    if not package or (ROOT / package).exists():
+        raise error
+    python = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return (
+        f"{package} is not installed in this Python, {sys.executable}. Take that of the project's environment, "
+        f"{python}; where it isn't there yet, make setup (or python run.py setup) makes it."
+    )
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def read_token(file: Path) -> str:
     try:
         token = file.read_text("ascii").strip()
     except OSError as error:
-        raise Refused(f"No token: {error}. {advice}") from error
+        raise Refused(f"No token: {file} can't be read ({error.strerror}). {advice}") from error
     except UnicodeDecodeError:
         token = ""
     if not token or not token.isprintable() or " " in token:

@@ -85,6 +85,34 @@ def test_command_that_is_left_says_so(tmp_path: Path) -> None:
     assert (started.returncode, said) == (130, b"Left before the end.\n")
 
 
+def run_without(package: str, *words: str) -> subprocess.CompletedProcess[str]:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = {words!r}; "
+        "from vouch.__main__ import run_process; sys.exit(run_process())"
+    )
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("package", ["rich", "msgspec", "cryptography"])
+def test_command_in_a_python_that_lacks_a_package_says_which_one_has_it(package: str) -> None:
+    done = run_without(package, "verify", "--help")
+    assert done.returncode == 2
+    assert f"{package} is not installed in this Python" in done.stderr
+    assert str(ROOT / ".venv") in done.stderr
+    assert "make setup" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_module_of_ours_that_is_missing_is_a_fault_of_ours() -> None:
+    assert "Traceback" in run_without("vouch.commands.verify", "verify", "--help").stderr
+
+
+def test_help_of_a_command_keeps_the_names_in_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["package", "--help"])
+    assert "Make a model bundle from a LightGBM classifier" in capsys.readouterr().out
+
+
 def test_command_line_itself_imports_no_model_library() -> None:
     program = (
         "import sys, vouch, vouch.__main__; "
