@@ -1,7 +1,11 @@
 """Starts Vouch on this machine: `python run.py` (or `python -m local`) does what `make run` does, without make.
 
-    python run.py [run|dev|demo|setup] [options]    the local system (options: python run.py run --help)
-    python run.py -m <tool> [arguments]             a development tool, such as -m pytest
+    python run.py [run]                    start the local system: four regions and their storage
+    python run.py dev                      run one region in this terminal, with reload and breakpoints
+    python run.py demo                     replay claims of 1996 through the regions
+    python run.py setup                    install everything that the local system needs
+    python run.py <command> --help         the options of one of these
+    python run.py -m <tool> [arguments]    a development tool, such as -m pytest
 
 It makes the environment in .venv, installs what is pinned there and hands over to it. Until then everything runs on
 whatever Python there is, so this file keeps to the syntax of Python 3.6 and to the standard library.
@@ -38,6 +42,9 @@ def start(words: List[str]) -> int:
 
 def main(words: List[str]) -> int:
     """Prepare the environment, then become the command."""
+    if words[:1] in (["-h"], ["--help"]):
+        say((__doc__ or "").strip())
+        return 0
     python = find_python()
     if python != sys.executable:
         return hand_over([python, os.path.abspath(__file__), *words])

@@ -110,13 +110,15 @@ def _parser() -> argparse.ArgumentParser:
     sets_up.set_defaults(command=setup)
     develops = commands.add_parser("dev", help="run one region in this terminal, with reload and breakpoints")
     develops.set_defaults(command=dev)
-    develops.add_argument("--region", default="westeurope")
+    develops.add_argument("--region", default="westeurope", help="which one (default westeurope)")
     replays = commands.add_parser("demo", help="replay claims of 1996 through the regions and judge the decisions")
     replays.set_defaults(command=demo)
-    replays.add_argument("--claims", type=int, default=1000)
+    replays.add_argument("--claims", type=int, default=1000, help="how many (default 1000)")
     for command in (runs, develops, replays):
-        command.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where state is kept")
-        command.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT, help="the first port")
+        command.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where state is kept (default .local)")
+        command.add_argument(
+            "--base-port", type=int, default=DEFAULT_BASE_PORT, help=f"the first port (default {DEFAULT_BASE_PORT})"
+        )
     return parser
 
 

@@ -43,6 +43,14 @@ def test_bootstrap_keeps_to_the_syntax_of_python_3_6(file: str) -> None:
     ast.parse((ROOT / file).read_text(), feature_version=(3, 6))
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_bootstrap_asked_for_help_names_every_command_and_installs_nothing(checkout: Path, word: str) -> None:
+    done = bootstrap(checkout, word)
+    assert done.returncode == 0
+    assert all(f"python run.py {name}" in done.stdout for name in ("[run]", "dev", "demo", "setup", "-m"))
+    assert not (checkout / ".venv").exists()
+
+
 def test_bootstrap_where_pip_reaches_no_index_says_so_and_leaves_no_stamp(checkout: Path) -> None:
     done = bootstrap(
         checkout, "setup", PIP_INDEX_URL="http://127.0.0.1:1/", PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull
