@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.regions import Region
 from local.failures import LocalFailed
-from local.plan import DEFAULT_BASE_PORT, ROOT, Plan
+from local.plan import DEFAULT_BASE_PORT, DEFAULT_FOLDER, ROOT, Plan
 
 GOLDEN = ROOT / "model_artifacts" / "deal-fraud" / "1.0.0" / "golden.jsonl"
 
@@ -39,10 +39,10 @@ def describe_ready(plan: Plan, seconds: float) -> str:
         "",
         f"or open {control.base_url}/ in a browser and press its button.",
         "",
+        f"Replay a thousand real claims through the regions: {_demo_command(plan)}",
         f"Tokens of every role: {_shown(plan.token_file('scorer').parent)}; logs: {_shown(plan.folder / 'logs')}.",
         "Ctrl-C stops everything.",
     ]
-    lines.append(f"Replay a thousand real claims through the regions: {_demo_command(plan)}")
     return "\n".join(lines)
 
 
@@ -57,13 +57,11 @@ def curl_to(plan: Plan, region: str) -> str:
 
 
 def _demo_command(plan: Plan) -> str:
+    options = [f"FOLDER={_shown(plan.folder)}"] if plan.folder != DEFAULT_FOLDER else []
+    options += [f"BASE_PORT={plan.base_port}"] if plan.base_port != DEFAULT_BASE_PORT else []
     if os.name == "nt":
         return f"python run.py demo --folder {plan.folder} --base-port {plan.base_port}"
-    return (
-        "make demo"
-        if plan.base_port == DEFAULT_BASE_PORT
-        else f"make demo FOLDER={plan.folder} BASE_PORT={plan.base_port}"
-    )
+    return " ".join(["make demo", *options])
 
 
 def _what_it_takes(region: Region) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from local.azurite import Azurite
 from local.failures import LocalFailed
 from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.newcomer import curl_to, describe_ready, write_first_claim
-from local.plan import ROOT, Plan, make_plan
+from local.plan import DEFAULT_FOLDER, ROOT, Plan, make_plan
 from local.regions import account_of, region_environment
 from scoring.deals import read_deal
 from tests.unit.local.conftest import free_port
@@ -164,3 +166,16 @@ def test_ready_message_names_every_region_and_the_curl(plan: Plan) -> None:
     said = describe_ready(plan, 1.0)
     assert all(region.base_url in said for region in plan.regions.values())
     assert curl_to(plan, "westeurope") in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no make there")
+@pytest.mark.parametrize(
+    ("folder", "base_port", "command"),
+    [
+        (DEFAULT_FOLDER, 7_070, "make demo"),
+        (DEFAULT_FOLDER, 8_070, "make demo BASE_PORT=8070"),
+        (DEFAULT_FOLDER / "second", 7_070, "make demo FOLDER=.local/second"),
+    ],
+)
+def test_ready_message_names_the_demo_of_this_system(plan: Plan, folder: Path, base_port: int, command: str) -> None:
+    assert f"through the regions: {command}\n" in describe_ready(replace(plan, folder=folder, base_port=base_port), 1.0)
