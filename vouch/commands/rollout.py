@@ -128,11 +128,21 @@ def _list(control: Region, arguments: argparse.Namespace) -> int:
 
 
 def _undo(control: Region, arguments: argparse.Namespace) -> int:
-    body = {"leave": arguments.leave, "reason": arguments.reason or "undone from the command line"}
-    undone = control.ask("POST", f"/api/v1/models/{quote(arguments.model, safe='')}:undo", body, needs=["regions"])
-    lines = [f"{name}: {_undone(said)}" for name, said in undone["regions"].items()]
-    _say(arguments, undone, "\n".join(lines))
-    return 1 if any("fault" in said for said in undone["regions"].values()) else 0
+    return _everywhere(control, arguments, {"leave": arguments.leave})
+
+
+def _unwithdraw(control: Region, arguments: argparse.Namespace) -> int:
+    return _everywhere(control, arguments, {"version": arguments.version})
+
+
+def _everywhere(control: Region, arguments: argparse.Namespace, what: Document) -> int:
+    """Ask for something in every region; 1 where one of them could not do it."""
+    path = f"/api/v1/models/{quote(arguments.model, safe='')}:{arguments.verb}"
+    body = {**what, "reason": arguments.reason or f"{arguments.verb} from the command line"}
+    done = control.ask("POST", path, body, needs=["regions"])
+    lines = [f"{name}: {_undone(said)}" for name, said in done["regions"].items()]
+    _say(arguments, done, "\n".join(lines))
+    return 1 if any("fault" in said for said in done["regions"].values()) else 0
 
 
 def _undone(said: Document) -> str:
@@ -208,7 +218,11 @@ def _add_common(parser: argparse.ArgumentParser, verb: str) -> None:
             metavar="VERSION",
             help="the version, or the policy (name/version), that nobody is to serve",
         )
-        parser.add_argument("--reason", default="")
+        parser.add_argument("--reason", default="", help="why")
+    if verb == "unwithdraw":
+        parser.add_argument("model")
+        parser.add_argument("--version", required=True, help="the version, or the policy (name/version)")
+        parser.add_argument("--reason", default="", help="why")
 
 
 STEERING = ("approve", "reject", "pause", "resume", "abort", "promote-full")
@@ -225,6 +239,7 @@ VERBS = {
     "abort": "abort a rollout: every region goes back",
     "promote-full": "skip pauses, bakes and gates, but no verdict",
     "undo": "take every region back from a version or a policy at once",
+    "unwithdraw": "let a version or a policy that was undone be rolled out again",
 }
 RUN: Mapping[str, Callable[[Region, argparse.Namespace], int]] = {
     "start": _start,
@@ -232,5 +247,6 @@ RUN: Mapping[str, Callable[[Region, argparse.Namespace], int]] = {
     "list": _list,
     "lint": _lint,
     "undo": _undo,
+    "unwithdraw": _unwithdraw,
     **dict.fromkeys(STEERING, _steer),
 }

@@ -218,6 +218,14 @@ def test_verb_where_there_is_no_rollout_says_how_to_start_one(region: LoopbackRe
     assert "rollout start" in ran.err
 
 
+def test_unwithdraw_lifts_what_an_undo_withdrew(region: LoopbackRegion, run: Run) -> None:
+    served = {"release": {"stable": {"version": "1.0.0", "policy": "standard/1"}}}
+    region.answer("POST", "/api/v1/models/deal-fraud:unwithdraw", {"regions": {"westeurope": served}})
+    ran = run("unwithdraw", "deal-fraud", "--version", "1.1.0", "--reason", "mended")
+    assert (ran.code, ran.out) == (0, "westeurope: serves 1.0.0 with standard/1\n")
+    assert region.last.body == {"version": "1.1.0", "reason": "mended"}
+
+
 def test_undo_says_what_each_region_serves_and_fails_where_one_could_not_be_reached(
     region: LoopbackRegion, run: Run
 ) -> None:
@@ -230,7 +238,7 @@ def test_undo_says_what_each_region_serves_and_fails_where_one_could_not_be_reac
         0,
         "westeurope: serves 1.0.0 with standard/1\neastus2: serves 1.0.0 with standard/1\n",
     )
-    assert region.last.body == {"leave": "1.1.0", "reason": "undone from the command line"}
+    assert region.last.body == {"leave": "1.1.0", "reason": "undo from the command line"}
     ran = run("undo", "deal-fraud", "--leave", "1.1.0", "--reason", "bad")
     assert (ran.code, ran.out.splitlines()[1]) == (1, "eastus2: eastus2 did not answer")
 
