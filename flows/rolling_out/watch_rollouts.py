@@ -13,17 +13,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.ports import Clock, Engine, EngineFailed
-from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.rollout_log import CONTROL_SOURCE, PEOPLE_SOURCE, RolloutLog
 from flows.rolling_out.rollouts import PAST_PHASES
+from rollouts.phases import Phase
 
 BROKEN = frozenset({"Failed", "Terminated", "Canceled"})
 START_GRACE_S = 30.0
+WAITING_STAGES = frozenset({"Paused", "Baking"})
 logger = logging.getLogger("vouch.rollouts")
+Document = Mapping[str, Any]
 
 
 class WatchRollouts:
-    """`stuck_after_s` without a sign of life makes a rollout one that somebody is told of; `keep_s` is how long the
-    engine's history of an ended one is kept."""
+    """`stuck_after_s` without a sign of life or progress makes a rollout one that somebody is told of; `keep_s` is how
+    long the engine's history of an ended one is kept."""
 
     def __init__(self, log: RolloutLog, engine: Engine, clock: Clock, stuck_after_s: float, keep_s: float) -> None:
         self._log = log
@@ -75,9 +78,37 @@ class WatchRollouts:
         if not status or status in BROKEN:
             await self._log.note_end(rollout_id, phase, f"ended; its orchestration was {status or 'lost'} then")
 
-    async def _tell_if_stuck(self, order: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) -> None:
+    async def _tell_if_stuck(self, order: Document, shown: Mapping[str, Document]) -> None:
+        """Tell once of a rollout that nobody looks after, or that comes no further though neither a person nor its plan
+        has it wait."""
         seen_at = max([str(order["started_at"]), *(str(one["seen_at"]) for one in shown.values())])
-        if self._clock.now() - datetime.fromisoformat(seen_at) > self._stuck_after:
-            message = f"no sign of life since {seen_at}"
+        message = f"no sign of life since {seen_at}" if self._is_long_ago(seen_at) else ""
+        if not message and not is_waiting(shown):
+            moved_at = await self._moved_at(order)
+            message = f"no progress since {moved_at}: {describe_wait(shown)}" if self._is_long_ago(moved_at) else ""
+        if message:
             logger.error("Rollout %s is stuck: %s.", order["id"], message)
             await self._log.tell_once(order["id"], "stuck", message)
+
+    async def _moved_at(self, order: Document) -> str:
+        """When the rollout, or a region of it, came to where it stands."""
+        timeline = await self._log.read_timeline(order["id"])
+        moves = [str(event["at"]) for event in timeline if event["source"] != PEOPLE_SOURCE]
+        return max([str(order["started_at"]), *moves])
+
+    def _is_long_ago(self, time: str) -> bool:
+        return self._clock.now() - datetime.fromisoformat(time) > self._stuck_after
+
+
+def is_waiting(shown: Mapping[str, Document]) -> bool:
+    """Whether a person has the rollout wait, or its plan, or it is on its way back, which has a deadline of its own."""
+    phase = shown.get(CONTROL_SOURCE, {}).get("phase", Phase.PENDING)
+    stages = {one.get("stage") for one in shown.values()}
+    return phase not in {Phase.PENDING, Phase.PROGRESSING} or not stages.isdisjoint(WAITING_STAGES)
+
+
+def describe_wait(shown: Mapping[str, Document]) -> str:
+    """What each region that is not promoted says, or the rollout where there is none yet."""
+    regions = {source: one for source, one in shown.items() if one.get("stage") not in {None, "Promoted"}}
+    told = [f"{region}: {one['message']}" for region, one in sorted(regions.items())]
+    return "; ".join(told) or str(shown.get(CONTROL_SOURCE, {}).get("message") or "it has not begun")

@@ -81,12 +81,48 @@ async def test_rollout_without_a_sign_of_life_is_reported_once(papers: Papers) -
     assert await notices(papers) == ["stuck"]
 
 
-async def test_rollout_that_shows_that_it_is_alive_is_not_stuck(papers: Papers) -> None:
+async def live_on(papers: Papers, phase: str = "Progressing", **regions: dict[str, str]) -> None:
+    """The rollout shows itself alive for long, and nothing more happens."""
     await papers.begin()
     papers.engine.statuses[ROLLOUT] = "Running"
-    await papers.show()
+    await papers.show(phase=phase)
     papers.clock.advance(STUCK_AFTER_S + 1)
     await papers.log.touch(ROLLOUT)
+    for region, shown in regions.items():
+        await papers.log.show(ROLLOUT, region, 10_001, shown)
+
+
+@pytest.mark.parametrize("phase", ["Paused", "RollingBack"])
+async def test_rollout_that_waits_for_a_person_or_goes_back_is_not_stuck(papers: Papers, phase: str) -> None:
+    await live_on(papers, phase)
+    await look(papers)
+    assert await notices(papers) == []
+
+
+@pytest.mark.parametrize("stage", ["Paused", "Baking"])
+async def test_rollout_whose_plan_has_it_wait_is_not_stuck(papers: Papers, stage: str) -> None:
+    await live_on(papers, westeurope={"stage": stage, "message": "for 3600 s"})
+    await look(papers)
+    assert await notices(papers) == []
+
+
+async def test_rollout_that_lives_but_comes_no_further_is_reported_once_with_what_it_waits_for(papers: Papers) -> None:
+    promoted = {"stage": "Promoted", "message": "is watched until the rollout ends"}
+    await live_on(papers, eastus2={"stage": "Analysing", "message": "too few deals to judge"}, westeurope=promoted)
+    await look(papers)
+    await look(papers)
+    (told,) = [row.document for row in await papers.log.pending_notices()]
+    assert told["notice"] == "stuck"
+    assert told["message"].startswith("no progress since 2026-11-23T21:00:00")
+    assert told["message"].endswith(": eastus2: too few deals to judge")
+
+
+async def test_rollout_that_came_further_lately_is_not_stuck(papers: Papers) -> None:
+    await live_on(papers)
+    shown = {"phase": "Progressing", "message": "", "wave": 1, "gate": None}
+    at = papers.clock.now().isoformat()
+    await papers.log.note({"rollout_id": ROLLOUT, "source": "rollout", "seq": 2, "at": at, "what": "advanced",
+                           "message": "wave 2", "shown": shown})  # fmt: skip
     await look(papers)
     assert await notices(papers) == []
 
