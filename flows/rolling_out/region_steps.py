@@ -242,7 +242,9 @@ def _kind_of(status: int, body: Document) -> str:
 
 
 def _describe(status: int, body: Document) -> str:
-    """The region's own sentence, as its problem says it."""
+    """The region's own sentence, as its problem says it; but what it says of a generation is for who may try again."""
+    if status == 412:
+        return "somebody else has changed its release since"
     listed = body.get("errors")
     told = [fault for fault in listed if isinstance(fault, dict)] if isinstance(listed, list) else []
     faults = "; ".join(f"{fault.get('pointer')}: {fault.get('detail')}" for fault in told)

@@ -75,7 +75,6 @@ ENDED = {**PROBLEM, "type": "urn:vouch:problem:rollout-ended"}
         (401, PROBLEM, FAILED),
         (408, PROBLEM, FAILED),
         (429, PROBLEM, FAILED),
-        (412, PROBLEM, SUPERSEDED),
         (409, ENDED, SUPERSEDED),
         (409, PROBLEM, REFUSED),
         (403, PROBLEM, REFUSED),
@@ -91,6 +90,13 @@ async def test_refusal_is_an_answer_of_its_kind_with_the_regions_own_words(
     fault = (await ask(fleet, name))["fault"]
     assert fault["kind"] == kind
     assert fault["detail"] == f"{status} {body.get('title', '')}: {body.get('detail', '')}"
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_change_by_somebody_else_is_told_without_the_advice_to_try_again(fleet: Fleet, name: str) -> None:
+    fleet.instead[REGION] = RegionAnswer(412, {**PROBLEM, "detail": "Read it again and decide anew."})
+    fault = (await ask(fleet, name))["fault"]
+    assert fault == {"kind": SUPERSEDED, "detail": "somebody else has changed its release since"}
 
 
 @pytest.mark.parametrize("name", ["open", "pull", "set", "close"])  # a bad reading is told by the rules
