@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from vouch import verdict
 from vouch.__main__ import main
 
 SOUND_WORDS = "SOUND: everything that the chain covers is as it was sealed.\n"
+ROOT = Path(__file__).parents[3]
 NOTES = "audit/witness/v1/region=westeurope"
 
 
@@ -62,6 +66,32 @@ def test_copy_and_key_come_in_any_form(tmp_path: Path, lake: Region, copy: str, 
 def test_audit_is_named_from_inside_it(tmp_path: Path, lake: Region, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "lake" / "audit")
     assert main(["verify", ".", "--key", str(tmp_path / "key.pem")]) == 0
+
+
+def test_progress_is_shown_on_a_terminal_and_kept_out_of_what_is_said(tmp_path: Path, lake: Region) -> None:
+    us, terminal = pty.openpty()
+    command = [sys.executable, "-m", "vouch", "verify", str(tmp_path / "lake"), "--key", str(tmp_path / "key.pem")]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=terminal, check=True)
+    os.close(terminal)
+    size = sum(len(content) for name, content in lake.files.items() if "/schemas/" not in name)
+    assert f"{size / 1000:.1f}/{size / 1000:.1f} kB" in read_terminal(us)
+    assert done.stdout.decode().endswith(SOUND_WORDS)
+    assert b"\x1b" not in done.stdout
+
+
+def read_terminal(us: int) -> str:
+    """Everything that was written to a terminal which nobody has open any more."""
+    shown = b""
+    with open(us, "rb", buffering=0) as screen:
+        while True:
+            try:
+                piece = screen.read(65_536)
+            except OSError:  # how Linux says that the other side is closed
+                piece = b""
+            if not piece:
+                return shown.decode()
+            shown += piece
 
 
 def test_wrong_lake_says_what_and_where(tmp_path: Path, lake: Region, capsys: pytest.CaptureFixture[str]) -> None:
