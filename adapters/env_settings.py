@@ -188,14 +188,17 @@ def parse_initial_releases(text: str) -> dict[str, Release]:
 
 
 def parse_least_approval(text: str) -> dict[str, Before]:
-    """`model=firstWave`, more of them parted by commas; `*` stands for every other model."""
-    least = {}
+    """`model=firstWave`, more of them parted by commas; `*` stands for every other model, which needs one approval
+    where nothing is said of it."""
+    least: dict[str, Before] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         model, _, before = entry.partition("=")
         if not model or before not in list(Before):
             raise ValueError(f"{entry!r} must read model= and one of {', '.join(Before)}")
+        if model in least:
+            raise ValueError(f"{model} is named twice")
         least[model] = Before(before)
-    return least
+    return {"*": Before.FIRST_WAVE, **least}
 
 
 def parse_window(text: str) -> int:

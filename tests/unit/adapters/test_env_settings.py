@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.env_settings import APP_FOLDER, InvalidSettings, read_settings
+from rollouts.plan import Before
 from scoring.release import Release, Target
 
 SOUND = {
@@ -78,6 +79,14 @@ def test_lease_that_would_run_out_between_two_looks_is_refused() -> None:
     assert read_settings({**SOUND, "VOUCH_ROLLOUT_LEASE_S": "90"}).rollout_pace["lease_s"] == 90
     with pytest.raises(InvalidSettings, match="VOUCH_ROLLOUT_LEASE_S: must be at least 3 times"):
         read_settings({**SOUND, "VOUCH_ROLLOUT_LEASE_S": "89"})
+
+
+def test_setting_of_one_models_approval_leaves_every_other_as_strict_as_by_default() -> None:
+    least = read_settings({**SOUND, "VOUCH_LEAST_APPROVAL": "deal-fraud=never"}).least_approval
+    assert least == {"deal-fraud": Before.NEVER, "*": Before.FIRST_WAVE}
+    assert read_settings({**SOUND, "VOUCH_LEAST_APPROVAL": "*=never"}).least_approval == {"*": Before.NEVER}
+    with pytest.raises(InvalidSettings, match="VOUCH_LEAST_APPROVAL: deal-fraud is named twice"):
+        read_settings({**SOUND, "VOUCH_LEAST_APPROVAL": "deal-fraud=eachWave,deal-fraud=never"})
 
 
 def test_secret_that_is_wrong_is_not_shown() -> None:
