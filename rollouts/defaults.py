@@ -1,4 +1,5 @@
-"""What a plan means where it says nothing, so that a model and a version are enough. Each figure is only here.
+"""What a plan means where it says nothing, so that a model and a version are enough. Each figure is only here, but for
+`MIN_SAMPLES`, which every rule has.
 
 The metrics let a version pass that was retrained on more data, and stop one that is broken, at the first look that has
 enough deals, in every region and at every step: `docs/decisions/0007-default-metrics.md` has the measurements.
@@ -21,7 +22,6 @@ STEPS: tuple[Step, ...] = (
     SetWeight(100),
     Analysis(),
 )
-MIN_SAMPLES = 100
 METRICS = (
     MetricRule("error_rate", maximum=0.01),
     MetricRule("latency_p95_ms", Of.DELTA, maximum=50.0),

@@ -24,12 +24,6 @@ def gate_before(plan: Plan, wave: int) -> str | None:
     return f"wave-{wave}" if gated else None
 
 
-def gates_of(plan: Plan) -> tuple[str, ...]:
-    """Every gate of a plan, in the order in which they are met."""
-    gates = (gate_before(plan, wave) for wave in range(1, len(plan.waves) + 1))
-    return tuple(gate for gate in gates if gate is not None)
-
-
 def refuse_approval(waiting_at: str | None, starter: str, gate: str, by: str) -> Refusal | None:
     """Why an approval does not count, or None."""
     if by == starter:

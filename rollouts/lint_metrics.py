@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from rollouts.defaults import MIN_SAMPLES, default_metrics
+from rollouts.defaults import default_metrics
 from rollouts.metrics import NAMES, PAIRED, TWO_SIDED, range_of
-from rollouts.plan import Analysis, MetricRule, Of, OnBreach, Shadow, Step
+from rollouts.plan import MIN_SAMPLES, Analysis, MetricRule, Of, OnBreach, Shadow, Step
 from rollouts.reader import Reader
 
 MAX_METRICS = 50

@@ -13,6 +13,8 @@ from typing import Any
 
 from rollouts.durations import format_duration, parse_duration
 
+MIN_SAMPLES = 100
+
 
 class Of(StrEnum):
     """What a metric is taken of: the candidate's value, the candidate's minus stable's, or the one over the other."""
@@ -87,7 +89,7 @@ class MetricRule:
     of: Of = Of.CANDIDATE
     minimum: float | None = None
     maximum: float | None = None
-    min_samples: int = 100
+    min_samples: int = MIN_SAMPLES
     on_breach: OnBreach = OnBreach.ROLLBACK
 
 

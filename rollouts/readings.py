@@ -1,4 +1,5 @@
-"""A reading: what a region has counted of the candidate and of stable. Its JSON is what a region answers.
+"""A reading: what a region has counted of the candidate and of stable. Its JSON is what a region answers, and what
+control reads.
 
 A region is believed, but not blindly: numbers that can't be counts are no reading, so that nothing that follows has to
 expect a negative count or a bin that isn't there.
@@ -24,15 +25,16 @@ class InvalidReading(ValueError):
     """What a region answered is no reading."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
-    """`errors` are deals that could not be judged; `latency` and `risk` are histograms, bin to count."""
+    """One side of a reading, as it is added up. `errors` are deals it was asked about and could not judge; `latency`
+    and `risk` are histograms, bin to count."""
 
     decisions: int = 0
     errors: int = 0
-    outcomes: Mapping[str, int] = field(default_factory=dict)
-    latency: Mapping[int, int] = field(default_factory=dict)
-    risk: Mapping[int, int] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    latency: dict[int, int] = field(default_factory=dict)
+    risk: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def _counts_data(counts: Counts) -> dict[str, Any]:
     return {
         "decisions": counts.decisions,
         "errors": counts.errors,
-        "outcomes": dict(counts.outcomes),
+        "outcomes": counts.outcomes,
         "latency": [[bin_, count] for bin_, count in sorted(counts.latency.items())],
         "risk": [[bin_, count] for bin_, count in sorted(counts.risk.items())],
     }

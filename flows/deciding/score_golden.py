@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit.counters import LATENCY_BOUNDS_MS, latency_bin
+from audit.counters import LATENCY_BOUNDS_MS, Group, latency_bin, risk_bin
 from flows.calls import Call
 from flows.deciding.decide_deals import Asked, Decided, DecideDeals
 from flows.errors import NotFound
 from flows.ports import Clock, Models, Policies
-from flows.releasing.read_metrics import Counts
+from flows.releasing.read_metrics import add_group
 from flows.times import format_time
+from rollouts.readings import Counts, Reading, reading_data
+from scoring.policy import Policy
 
 
 class ScoreGolden:
@@ -32,21 +34,16 @@ class ScoreGolden:
             started = self._clock.monotonic()
             payload = {"deal_id": f"golden-{number}", "model": name, "features": features}
             (answer,) = await self._decide(call, Asked([payload], pinned_version=version, synthetic=True))
-            self._count(counts, answer, (self._clock.monotonic() - started) * 1000, judge)
-        return {
-            "model": name,
-            "generation": 0,
-            "since": format_time(since),
-            "stable": Counts().to_json(),
-            "candidate": counts.to_json(),
-            "flips": [],
-            "latency_bounds_ms": LATENCY_BOUNDS_MS,
-        }
+            _count(counts, answer, (self._clock.monotonic() - started) * 1000, judge)
+        reading = Reading(Counts(), counts, latency_bounds_ms=LATENCY_BOUNDS_MS)
+        return {"model": name, "generation": 0, "since": format_time(since), **reading_data(reading)}
 
-    def _count(self, counts: Counts, answer: object, latency_ms: float, judge: Any) -> None:
-        if not isinstance(answer, Decided):
-            counts.errors += 1
-            return
-        risk_score = answer.decision["risk_score"]
-        assert isinstance(risk_score, int)
-        counts.add(judge.decide_outcome(risk_score).value, latency_bin(latency_ms), risk_score)
+
+def _count(counts: Counts, answer: object, latency_ms: float, judge: Policy) -> None:
+    if not isinstance(answer, Decided):
+        counts.errors += 1
+        return
+    risk_score = answer.decision["risk_score"]
+    assert isinstance(risk_score, int)
+    one = Group(1, latency={latency_bin(latency_ms): 1}, risk={risk_bin(risk_score): 1})
+    add_group(counts, judge.decide_outcome(risk_score).value, one)

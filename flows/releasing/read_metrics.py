@@ -8,15 +8,16 @@ since the present step: what it answered where it has a weight, else what it mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from audit.counters import LATENCY_BOUNDS_MS, Counters, Group, Traffic, risk_bin
+from audit.counters import LATENCY_BOUNDS_MS, Counters, Group, Traffic
 from flows.errors import LedgerUnavailable, StorageFailed
 from flows.ports import CounterLog
 from flows.releasing.change_release import ReadRelease
 from flows.times import format_time
+from rollouts.readings import Counts, Reading, reading_data
 from scoring.release import Release, Target
 
 
@@ -27,33 +28,6 @@ class Span:
     since: datetime
     first_generation: int
     step_generation: int
-
-
-@dataclass(slots=True)
-class Counts:
-    """One side of a reading. `errors` are deals it was asked about and could not judge; histograms map bin to count."""
-
-    decisions: int = 0
-    errors: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
-    latency: dict[int, int] = field(default_factory=dict)
-    risk: dict[int, int] = field(default_factory=dict)
-
-    def add(self, outcome: str, latency_bin: int, risk_score: int) -> None:
-        """Count one decision."""
-        self.decisions += 1
-        _add(self.outcomes, [(outcome, 1)])
-        _add(self.latency, [(latency_bin, 1)])
-        _add(self.risk, [(risk_bin(risk_score), 1)])
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "decisions": self.decisions,
-            "errors": self.errors,
-            "outcomes": self.outcomes,
-            "latency": sorted(self.latency.items()),
-            "risk": sorted(self.risk.items()),
-        }
 
 
 class ReadMetrics:
@@ -80,16 +54,9 @@ def build_reading(counters: Counters, release: Release, span: Span) -> dict[str,
         shown.errors = _failures(counters, release.model, span.step_generation)
         if release.weight == 0:
             shown = _looked_on(counters, release, span.step_generation, flips)
-    baseline = _baseline(counters, release, stable, span)
-    return {
-        "model": release.model,
-        "generation": release.generation,
-        "since": format_time(span.since),
-        "stable": baseline.to_json(),
-        "candidate": shown.to_json(),
-        "flips": [[stable_outcome, other, count] for (stable_outcome, other), count in sorted(flips.items())],
-        "latency_bounds_ms": LATENCY_BOUNDS_MS,
-    }
+    reading = Reading(_baseline(counters, release, stable, span), shown, flips, LATENCY_BOUNDS_MS)
+    since = format_time(span.since)
+    return {"model": release.model, "generation": release.generation, "since": since, **reading_data(reading)}
 
 
 def _sides(release: Release) -> tuple[Target | None, Target | None]:
@@ -103,7 +70,7 @@ def _answered(counters: Counters, model: str, target: Target, generation: int) -
     counts = Counts()
     for key, group in counters.groups.items():
         if key[:3] == (model, target.version, target.policy) and key[3] >= generation and key[4] == Traffic.LIVE:
-            _add_group(counts, key[5], group)
+            add_group(counts, key[5], group)
     return counts
 
 
@@ -157,7 +124,8 @@ def _baseline(counters: Counters, release: Release, stable: Target | None, span:
     return counts
 
 
-def _add_group(counts: Counts, outcome: str, group: Group) -> None:
+def add_group(counts: Counts, outcome: str, group: Group) -> None:
+    """Count decisions of one outcome."""
     counts.decisions += group.decisions
     _add(counts.outcomes, [(outcome, group.decisions)])
     _add(counts.latency, group.latency.items())

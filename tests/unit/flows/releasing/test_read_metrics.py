@@ -55,12 +55,12 @@ def test_shadow_reading_holds_what_the_candidate_made_of_stables_deals() -> None
         "decisions": 2,
         "errors": 1,
         "outcomes": {"approve": 1, "decline": 1},
-        "latency": [(14, 2)],
-        "risk": [(25, 2)],
+        "latency": [[14, 2]],
+        "risk": [[25, 2]],
     }
     assert reading["flips"] == [["approve", "approve", 1], ["approve", "decline", 1], ["review", "", 1]]
     assert reading["stable"]["decisions"] == 3
-    assert reading["stable"]["latency"] == [(1, 2)]
+    assert reading["stable"]["latency"] == [[1, 2]]
 
 
 def test_canary_reading_holds_what_the_candidate_answered_and_failed_to_answer() -> None:
