@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
 from adapters.azure_storage import AzureStorage
 from adapters.tables_asking import AskLimits, ask
-from adapters.tables_bulk import BULK_LIMITS, find_first, stream_pages
+from adapters.tables_bulk import BULK_LIMITS, find_first
 from adapters.tables_claim import insert_into
 from adapters.tables_rest import Entity, Read, Table, in_partition
 from audit.ids import lane_of, time_of
 from audit.key_pages import KeyPage, page_row
 from audit.lanes import partition_of
-from audit.windows import Window, window_of
+from audit.windows import window_of
 from flows.errors import StorageFailed
 
 RECORD_KEYS_TABLE = "recordkeys"
@@ -53,13 +53,6 @@ class TablesRecordKeys:
         """The page that may hold a record's key."""
         read = await self._find(self._partition(record_id), record_id)
         return None if read is None else _page(read)
-
-    async def pages(self, window: Window, lane: str) -> AsyncIterator[KeyPage]:
-        """Every page of a lane; the last ids first."""
-        condition = in_partition(partition_of(int(lane, 16), window))
-        async for found in stream_pages(self._table, condition, self._limits):
-            for read in found:
-                yield _page(read)
 
     async def destroy(self, record_ids: Sequence[UUID]) -> None:
         """Destroy the keys of these records, those that have one."""

@@ -133,9 +133,6 @@ class ForgetfulKeys:
     async def find(self, record_id: UUID) -> KeyPage | None:
         return None
 
-    def pages(self, window: Window, lane: str) -> AsyncIterator[KeyPage]:
-        raise NotImplementedError
-
     async def destroy(self, record_ids: Sequence[UUID]) -> None:
         raise NotImplementedError
 

@@ -77,9 +77,6 @@ class RecordKeys(Protocol):
     async def find(self, record_id: UUID) -> KeyPage | None:
         """The page that may hold a record's key."""
 
-    def pages(self, window: Window, lane: str) -> AsyncIterator[KeyPage]:
-        """Every page of a lane; in no particular order."""
-
     async def destroy(self, record_ids: Sequence[UUID]) -> None:
         """Destroy the keys of these records, those that have one. Twice is harmless."""
 

@@ -279,12 +279,6 @@ class MemoryRecordKeys:
         with self.steps.take("record_keys.find"):
             return self._find(record_id)
 
-    async def pages(self, window: Window, lane: str) -> AsyncIterator[KeyPage]:
-        with self.steps.take("record_keys.pages"):
-            found = list(self.rows.get((window, lane), {}).values())
-        for page in found:
-            yield page
-
     async def destroy(self, record_ids: Sequence[UUID]) -> None:
         with self.steps.take("record_keys.destroy"):
             for record_id in record_ids:

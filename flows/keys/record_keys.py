@@ -47,12 +47,8 @@ class RecordKeyring:
         intermediate = await self._keyring.find(standing.generation)
         return [_unwrap(intermediate, record_id, wrapped) for record_id, wrapped in standing]
 
-    async def find(self, record_id: UUID) -> bytes | None:
-        """The key of a record; None where it was destroyed, or never was."""
-        return await self.reader().find(record_id)
-
     def reader(self) -> KeyReader:
-        """For the keys of many records, in the order of their ids."""
+        """What finds the keys of records, best in the order of their ids."""
         return KeyReader(self._pages, self._keyring)
 
     async def _make(self, record_ids: Sequence[UUID]) -> tuple[KeyPage, list[bytes]]:

@@ -20,6 +20,7 @@ from audit.personal import KEY_BYTES, NONCE_BYTES, check_of, unwrap_key, wrap_ke
 from flows.errors import StorageFailed, Superseded
 from flows.keys.keyring import Keyring
 from flows.ports import Entropy, Row, Rows
+from flows.put_row import put_row
 
 CLOCK_SKEW_MS = 5_000
 MAX_TRIES = 50
@@ -108,18 +109,12 @@ class SubjectKeys:
             if changed == standing:
                 return standing
             try:
-                await self._write(handle, row, changed)
+                await put_row(self._rows, handle, handle, row, _document(changed))
             except Superseded:
                 row = await self._rows.read(handle, handle)
             else:
                 return changed
         raise StorageFailed("a subject's row was changed by others again and again; try later")
-
-    async def _write(self, handle: str, row: Row | None, subject: Subject) -> None:
-        if row is None:
-            await self._rows.insert(handle, handle, _document(subject))
-        else:
-            await self._rows.replace(handle, row, _document(subject))
 
     async def _wrap_new(self, handle: str) -> Subject:
         """A new key, not kept anywhere yet."""

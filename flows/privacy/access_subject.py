@@ -20,8 +20,6 @@ from flows.records.read_records import Found, ReadRecords
 from flows.unavailable import told_as_unavailable
 from flows.write_record import Note, WriteRecord
 
-MOST_RECORDS = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Accessed:

@@ -27,7 +27,6 @@ from flows.unavailable import told_as_unavailable
 from flows.write_record import Note, WriteRecord
 
 DATASETS = (DECISIONS,)
-MOST_RECORDS = 1_000
 
 
 class OpenWindow:

@@ -23,7 +23,6 @@ from flows.unavailable import told_as_unavailable
 from flows.write_record import Note, WriteRecord
 
 DECISION = RecordType.DECISION_SCORED.value
-MOST_DECISIONS = 100
 AT_ONCE = 50
 
 
@@ -48,7 +47,7 @@ class SearchDecisions:
         with told_as_unavailable("the deal could not be searched for"):
             ids = sorted(one for one in await self._mentions.of_deal(deal_id) if after is None or one > after)
             page = await self._collect(ids, deal_id, most)
-        shown = [str(found.get("decision_id") or found["decision"]["id"]) for found in page.found]
+        shown = [_id_of(found) for found in page.found]
         data = {"purpose": "search", "decision_ids": shown, "caller": call.caller.id, "request_id": call.request_id}
         await self._write(Note(RecordType.AUDIT_READ, data, {}))
         return page

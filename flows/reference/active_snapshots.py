@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import msgspec
 
 from flows.ports import Row, Rows
+from flows.put_row import put_row
 
 PARTITION = "active"
 
@@ -40,10 +41,7 @@ class ActiveSnapshots:
 
     async def switch(self, active: ActiveSnapshot, standing: Row | None) -> None:
         """Make it the active one in place of what stood. Raises Superseded where that has changed since."""
-        if standing is None:
-            await self._rows.insert(PARTITION, active.dataset, asdict(active))
-        else:
-            await self._rows.replace(PARTITION, standing, asdict(active))
+        await put_row(self._rows, PARTITION, active.dataset, standing, asdict(active))
 
 
 def _active(row: Row) -> ActiveSnapshot:

@@ -46,7 +46,7 @@ class _Known:
 
 class CurrentReleases:
     """`initial` holds, by model, the release of a region that has never had one; `references` are what versions look
-    into, None where none does."""
+    into."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class CurrentReleases:
         initial: Mapping[str, Release],
         models: Models,
         policies: Policies,
-        references: CurrentReferences | None = None,
+        references: CurrentReferences,
     ) -> None:
         self._store = store
         self._models = models
@@ -156,7 +156,7 @@ class CurrentReleases:
         try:
             version = await self._models.load(model, target.version)
             policy = await self._policies.load(target.policy)
-            if version is not None and self._references is not None and self.known(model) is not None:
+            if version is not None and self.known(model) is not None:
                 await self._references.tables_for(version.datasets)  # the first release of an instance can't wait
         except (StorageFailed, InvalidBundle, InvalidPolicy):
             logger.exception("%s %s with %s could not be loaded.", model, target.version, target.policy)

@@ -23,6 +23,7 @@ from typing import Any
 from audit.records import RecordType
 from flows.errors import LedgerUnavailable, RolloutOver, RolloutUnderWay, StorageFailed, Superseded
 from flows.ports import Clock, Row, Rows
+from flows.put_row import put_row
 from flows.times import format_time
 from flows.write_record import Note, WriteRecord
 from rollouts.verdicts import Verdict
@@ -337,10 +338,7 @@ class RolloutLog:
 
     async def _put(self, partition: str, key: str, row: Row | None, document: Document) -> bool:
         try:
-            if row is None:
-                await self._rows.insert(partition, key, document)
-            else:
-                await self._rows.replace(partition, row, document)
+            await put_row(self._rows, partition, key, row, document)
         except Superseded:
             return False
         except StorageFailed as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.errors import Superseded
 from flows.ports import Rows
+from flows.put_row import put_row
 
 PARTITION = "trail"
 PURGE, HEALTH = "purge", "health"
@@ -25,9 +26,6 @@ class TrailNotes:
         """Leave a note in place of the last one. Of two that are left at once one stands. Raises StorageFailed."""
         row = await self._rows.read(PARTITION, name)
         try:
-            if row is None:
-                await self._rows.insert(PARTITION, name, document)
-            else:
-                await self._rows.replace(PARTITION, row, document)
+            await put_row(self._rows, PARTITION, name, row, document)
         except Superseded:
             return

@@ -17,6 +17,7 @@ from audit.merkle import NotConsistent, Tree, check_consistency, leaf_hash, prov
 from audit.notes import InvalidNote, VerifierKey, open_note
 from flows.errors import CheckpointRefused, NotFound, StorageFailed, Superseded
 from flows.ports import Lake, RegionCalls, RegionUnreachable, Row, Rows
+from flows.put_row import put_row
 from flows.sealing.chain_log import ChainLog
 
 PARTITION = "witness"
@@ -49,17 +50,11 @@ class KeepCheckpoint:
 
     async def held(self, region: str) -> Held:
         """What is held of a region. Raises NotFound for a region that is none, or StorageFailed."""
-        if region not in self._keys:
-            raise NotFound("region")
-        row = await self._rows.read(PARTITION, region)
-        return Held(**row.document) if row else Held()
+        return (await self._read(region))[1]
 
     async def __call__(self, region: str, note: str, old_size: int, proof: Sequence[str]) -> Held:
         """Keep a checkpoint. Raises NotFound, CheckpointRefused or StorageFailed."""
-        if region not in self._keys:
-            raise NotFound("region")
-        row = await self._rows.read(PARTITION, region)
-        held = Held(**row.document) if row else Held()
+        row, held = await self._read(region)
         new = self._check(region, held, note, old_size, proof)
         name = witness_name(region, new.size)
         if not await self._lake.create(name, note.encode()) and await self._root_of(name, region) != new.root:
@@ -67,6 +62,12 @@ class KeepCheckpoint:
         if new.size > held.size:
             await self._move(region, row, new)
         return new
+
+    async def _read(self, region: str) -> tuple[Row | None, Held]:
+        if region not in self._keys:
+            raise NotFound("region")
+        row = await self._rows.read(PARTITION, region)
+        return row, Held(**row.document) if row else Held()
 
     def _check(self, region: str, held: Held, note: str, old_size: int, proof: Sequence[str]) -> Held:
         try:
@@ -89,10 +90,7 @@ class KeepCheckpoint:
     async def _move(self, region: str, row: Row | None, new: Held) -> None:
         document = {"size": new.size, "root": new.root, "checkpoint": new.checkpoint}
         try:
-            if row is None:
-                await self._rows.insert(PARTITION, region, document)
-            else:
-                await self._rows.replace(PARTITION, row, document)
+            await put_row(self._rows, PARTITION, region, row, document)
         except Superseded as error:
             raise CheckpointRefused(
                 "another checkpoint came at the same time: ask what is held, and send again"

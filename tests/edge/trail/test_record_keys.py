@@ -15,7 +15,7 @@ from audit.personal import WRAPPED_BYTES
 from flows.trail_ports import RecordKeys
 from tests.edge.ledger.proxy import Fault, Proxy, first
 from tests.edge.trail.conftest import LIMITS
-from tests.edge.trail.making import NOW_MS, WINDOW, WINDOW_S, ids
+from tests.edge.trail.making import NOW_MS, WINDOW_S, ids
 
 LOST = [Fault.RESET_BEFORE_ANSWER, Fault.FAILED_AFTER, Fault.SILENT_AFTER]
 
@@ -43,15 +43,6 @@ async def test_key_is_found_by_its_id_and_by_no_other(record_keys: RecordKeys) -
     assert await record_keys.find(known[0]) is None
     assert await key_of(record_keys, ids(1, lane=8)[0]) is None
     assert await key_of(record_keys, ids(1, unix_ms=NOW_MS + 30_000)[0]) is None
-
-
-async def test_pages_of_a_lane_hold_all_its_keys(record_keys: RecordKeys) -> None:
-    known = ids(1_300)
-    await insert_pages(record_keys, known)
-    await insert_pages(record_keys, ids(5, lane=8))
-    pages = [page async for page in record_keys.pages(WINDOW, "0007")]
-    assert sorted(record_id for page in pages for record_id, _ in page) == known
-    assert [page async for page in record_keys.pages(WINDOW, "0009")] == []
 
 
 async def test_of_two_who_insert_a_page_both_get_the_one_that_stands(record_keys: RecordKeys) -> None:

@@ -40,6 +40,11 @@ STABLE = Release("deal-fraud", Target("1.0.0", "standard/1"), generation=1)
 CALL = Call(Caller("deal-system", frozenset({"scorer"})), "deals:score", "request-1", "00-1-2-01", 1000.0)
 
 
+def no_references(models: MemoryModels, clock: FakeClock) -> CurrentReferences:
+    """Those of a region in which nothing is looked up."""
+    return CurrentReferences(ActiveSnapshots(MemoryRows()), MemoryLake(), models, clock)
+
+
 @dataclass
 class Stage:
     """The fakes and the flows over them."""

@@ -182,7 +182,7 @@ class Trail:
         keyring = Keyring(self.keyring_rows, self.vault, CountingEntropy())
         subjects = SubjectKeys(self.subject_rows, keyring, CountingEntropy())
         record_id, digest, sealed = UUID(line["id"]), digest_of_event(line), line["data"]["personal"]
-        record_key = await RecordKeyring(self.record_keys, keyring, CountingEntropy()).find(record_id)
+        record_key = await RecordKeyring(self.record_keys, keyring, CountingEntropy()).reader().find(record_id)
         if record_key is None:
             raise Unreadable("no record key")
         named = read_named(sealed, record_id, digest, record_key)

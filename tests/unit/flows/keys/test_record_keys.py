@@ -44,8 +44,8 @@ async def test_every_record_has_a_key_of_its_own_that_is_found_again(record_keys
     known = ids(5)
     keys = await record_keys.keys_for(known)
     assert len({key for key in keys if key is not None}) == 5
-    assert [await record_keys.find(record_id) for record_id in known] == keys
-    assert await record_keys.find(ids(6)[5]) is None
+    assert [await record_keys.reader().find(record_id) for record_id in known] == keys
+    assert await record_keys.reader().find(ids(6)[5]) is None
 
 
 async def test_another_try_gets_the_keys_of_the_first(pages: MemoryRecordKeys, keyring: Keyring) -> None:
@@ -61,7 +61,7 @@ async def test_another_try_after_a_new_generation_gets_the_keys_of_the_first(
     keys = await record_keys.keys_for(ids(3))
     await keyring.begin_generation()
     assert await record_keys.keys_for(ids(3)) == keys
-    assert await record_keys.find(ids(3)[1]) == keys[1]
+    assert await record_keys.reader().find(ids(3)[1]) == keys[1]
 
 
 async def test_key_that_was_destroyed_between_two_tries_is_none(
@@ -72,7 +72,7 @@ async def test_key_that_was_destroyed_between_two_tries_is_none(
     assert first is not None
     await pages.destroy([known[0]])
     assert await record_keys.keys_for(known) == [None, *others]
-    assert await record_keys.find(known[0]) is None
+    assert await record_keys.reader().find(known[0]) is None
 
 
 async def test_page_that_stands_with_other_records_is_told_and_not_taken_for_an_erasure(
@@ -102,4 +102,4 @@ async def test_key_put_into_another_records_slot_is_not_used(
     for partition in pages.rows.values():
         partition.update(dict.fromkeys(partition, swapped))
     with pytest.raises(Unreadable):
-        await record_keys.find(known[0])
+        await record_keys.reader().find(known[0])

@@ -12,7 +12,7 @@ from flows.errors import NotFound, NotReady, StorageFailed
 from flows.releasing.current_releases import MAX_AGE_S, CurrentReleases
 from scoring.release import Release, Target
 from tests.fakes import FakeClock, MemoryModels, MemoryReleases, OnePolicy, RuleModel
-from tests.unit.flows.conftest import STABLE, Stage, deal
+from tests.unit.flows.conftest import STABLE, Stage, deal, no_references
 
 HELD = MemoryModels([RuleModel("1.0.0"), RuleModel("1.1.0")])
 
@@ -62,7 +62,7 @@ class SlowReleases(MemoryReleases):
 
 async def test_slow_read_does_not_hold_up_scoring_where_a_release_is_known() -> None:
     store, clock = SlowReleases(), FakeClock()
-    releases = CurrentReleases(store, clock, {}, HELD, OnePolicy())
+    releases = CurrentReleases(store, clock, {}, HELD, OnePolicy(), no_references(HELD, clock))
     await releases.current("deal-fraud")
     clock.advance(MAX_AGE_S + 0.1)
     store.let_go.clear()
@@ -91,7 +91,9 @@ async def test_no_release_and_no_storage_is_not_ready(stage: Stage) -> None:
 
 async def test_two_new_instances_write_one_initial_release() -> None:
     store = MemoryReleases()
-    both = [CurrentReleases(store, FakeClock(), {"deal-fraud": STABLE}, HELD, OnePolicy()) for _ in range(2)]
+    clock, initial = FakeClock(), {"deal-fraud": STABLE}
+    references = no_references(HELD, clock)
+    both = [CurrentReleases(store, clock, initial, HELD, OnePolicy(), references) for _ in range(2)]
     served = await asyncio.gather(*(releases.current("deal-fraud") for releases in both))
     assert [serving.release for serving in served] == [STABLE, STABLE]
 
@@ -101,7 +103,7 @@ async def test_background_refresh_outlives_a_fault_of_ours(stage: Stage, caplog:
         async def read(self, model: str) -> Release | None:
             raise RuntimeError("a bug")
 
-    releases = CurrentReleases(Broken(), stage.clock, {"deal-fraud": STABLE}, HELD, OnePolicy())
+    releases = CurrentReleases(Broken(), stage.clock, {"deal-fraud": STABLE}, HELD, OnePolicy(), stage.references)
     with pytest.raises(NotReady):
         await releases.current("deal-fraud")
     assert "a bug" in caplog.text

@@ -26,7 +26,7 @@ from flows.releasing.current_releases import CurrentReleases
 from flows.rolling_out.rollouts import Rollouts, RolloutSettings, Started, is_over
 from rollouts.plan import Before
 from tests.fakes import MemoryModels, MemoryReleases, MemoryRows, OnePolicy, RuleModel
-from tests.unit.flows.conftest import STABLE
+from tests.unit.flows.conftest import STABLE, no_references
 from tests.unit.flows.fleet import REGIONS, Papers
 
 PLAN: dict[str, Any] = {"model": "deal-fraud", "version": "1.1.0"}
@@ -60,7 +60,8 @@ class Office:
     def __post_init__(self) -> None:
         papers = self.papers
         models = MemoryModels([RuleModel("1.0.0"), RuleModel("1.1.0")])
-        self.releases = CurrentReleases(MemoryReleases(), papers.clock, {}, models, OnePolicy())
+        references = no_references(models, papers.clock)
+        self.releases = CurrentReleases(MemoryReleases(), papers.clock, {}, models, OnePolicy(), references)
         self.releases.adopt(STABLE)
         settings = RolloutSettings(REGIONS, {}, "westeurope", {"slice_s": 2}, {"*": self.least})
         self.rollouts = Rollouts(
