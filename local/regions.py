@@ -16,6 +16,7 @@ from local.plan import ROOT, Plan
 WINDOW_S = os.environ.get("LOCAL_WINDOW_S") or "60"
 STOP_SECONDS = 10
 REGISTRY_ACCOUNT = "vouchregistry"
+DEMO_RELEASE = "deal-fraud=1.0.0@standard/1"
 ROLLOUT_SETTINGS = {
     "VOUCH_ROLLOUT_SLICE_S": "1",
     "VOUCH_ROLLOUT_ATTEMPT_S": "10",
@@ -77,6 +78,7 @@ def region_environment(plan: Plan, region: str, azurite: Azurite) -> dict[str, s
         "VOUCH_VAULT_FOLDER": str(plan.vault_folder(region)),
         "VOUCH_REGISTRY_CONNECTION": azurite.connection_string(REGISTRY_ACCOUNT),
         "VOUCH_APP_TOKEN_FILE": str(plan.token_file("control")),
+        "VOUCH_INITIAL_RELEASES": ",".join(filter(None, (DEMO_RELEASE, os.environ.get("LOCAL_RELEASES")))),
         **_notify_settings(plan),
         **ROLLOUT_SETTINGS,
         **SEAL_SETTINGS,

@@ -96,8 +96,8 @@ def _report(console: Console, packaged: Packaged, folder: Path) -> None:
         console.print(f"[yellow]Note:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     console.print(
         f"The bundle is in {folder} ({model.digest}).\n"
-        f"Next: put it under model_artifacts/ and start Vouch with VOUCH_DEFAULT_MODEL={model.name} and "
-        f"VOUCH_INITIAL_RELEASES={model.name}={model.version}@standard/1 (docs/bring-your-own-model.md).",
+        f"Next, where {model.name} is served already: python -m vouch publish {folder}\n"
+        f"Where it isn't: docs/bring-your-own-model.md, under Serve it.",
         soft_wrap=True,
         highlight=False,
         markup=False,

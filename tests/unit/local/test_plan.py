@@ -132,6 +132,18 @@ def test_region_environment_is_what_the_app_reads(plan: Plan, monkeypatch: pytes
     assert region_environment(plan, "eastus2", azurite) == environ, "secrets stay from start to start"
 
 
+def test_region_serves_a_model_of_ones_own_beside_the_demo_s(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    azurite = Azurite(process=None, blob_port=1, queue_port=2, table_port=3)  # type: ignore[arg-type]
+    monkeypatch.delenv("LOCAL_RELEASES", raising=False)
+    assert set(read_settings(region_environment(plan, "westeurope", azurite)).initial_releases) == {"deal-fraud"}
+    monkeypatch.setenv("LOCAL_RELEASES", "my-model=1.0.1@standard/1")
+    releases = read_settings(region_environment(plan, "westeurope", azurite)).initial_releases
+    assert {name: release.stable.version for name, release in releases.items()} == {
+        "deal-fraud": "1.0.0",
+        "my-model": "1.0.1",
+    }
+
+
 def test_region_tells_nobody_of_rollouts_unless_somebody_is_named(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     azurite = Azurite(process=None, blob_port=1, queue_port=2, table_port=3)  # type: ignore[arg-type]
     monkeypatch.delenv("LOCAL_NOTIFY_URL", raising=False)
