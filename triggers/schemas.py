@@ -533,10 +533,11 @@ class Exports(Struct):
 
 
 class SealedWindow(Struct):
-    """`started`: whether this call started it; one that is sealed or under way is left alone."""
+    """`started`: whether this call started it; one that is sealed or under way is left alone. Of a window that is late,
+    the lanes that appeared since are sealed, as a correction."""
 
     window: str
-    state: Literal["closed", "sealed"]
+    state: Literal["closed", "sealed", "late"]
     started: bool
 
 

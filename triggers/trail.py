@@ -10,7 +10,6 @@ from audit.manifests import InvalidManifest
 from audit.windows import Window, parse_window, window_of
 from flows.errors import LedgerUnavailable, NotFound, StorageFailed, WindowOpen
 from flows.ports import EngineFailed
-from flows.sealing.seal_window import Due
 from flows.sealing.trail_room import TrailRoom
 from flows.trail_ports import VaultFailed
 from triggers import schemas
@@ -46,12 +45,12 @@ def sealing_answers(room: TrailRoom) -> dict[Endpoint, Answer]:
     async def seal(exchange: Exchange) -> Reply:
         read_typed(exchange.body, schemas.Said)
         window = read_window(exchange.param("window"), room.window_s)
-        state = await _stored(room.exports.find(window))
+        state, due = await _stored(room.exports.find(window))
         if not state:
             raise NotFound("window")
         if state == "open":
             raise WindowOpen(f"records may still be written to {window.name}; ask again after its end and its grace")
-        started = state == "closed" and await _stored(room.start(exchange.client, Due(window)))
+        started = due is not None and await _stored(room.start(exchange.client, due))
         return Reply({"window": window.name, "state": state, "started": started}, 202)
 
     return {SEAL_EXPORT: seal}

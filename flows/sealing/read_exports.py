@@ -20,7 +20,7 @@ from audit.windows import Window, parse_window, window_of
 from flows.ports import Clock, Lake
 from flows.sealing.chain_log import ChainLog
 from flows.sealing.current_trail_health import CurrentTrailHealth
-from flows.sealing.seal_window import SealWindow
+from flows.sealing.seal_window import Due, SealWindow
 from flows.sealing.witness import TellWitness
 from flows.trail_ports import Lanes
 
@@ -56,16 +56,18 @@ class ReadExports:
             "health": await self.health.read(),
         }
 
-    async def find(self, window: Window) -> str:
-        """The state of one window; empty for one that the trail doesn't know. Raises StorageFailed or InvalidEntry."""
+    async def find(self, window: Window) -> tuple[str, Due | None]:
+        """The state of one window, empty for one that the trail doesn't know, and what is to be sealed of it now.
+        Raises StorageFailed, InvalidEntry or VaultFailed."""
         last, first = await self.chain.last_window(), await self._first()
         if first is None or window < first:
-            return ""
+            return "", None
         if last is not None and window <= last:
-            return "sealed"
+            late = next((due for due in await self.seal.due() if due.window == window), None)
+            return ("late" if late else "sealed"), late
         if window.start_s > self.clock.now().timestamp():
-            return ""
-        return "closed" if self.seal.is_closed(window) else "open"
+            return "", None
+        return ("closed", Due(window)) if self.seal.is_closed(window) else ("open", None)
 
     async def _first(self) -> Window | None:
         """The window that the chain begins with, or will."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from audit.records import RecordType
 from audit.windows import Window, window_of
 from tests.desk import Desk, read, sign_checkpoint
 from tests.lakes import Region
@@ -99,6 +100,18 @@ async def test_window_in_the_chain_is_sealed_and_one_before_it_was_never_there(d
     answer = await seal(desk, before.name)
     assert (answer.status_code, read(answer)["type"]) == (404, "urn:vouch:problem:not-found")
     assert not desk.sealing.started
+
+
+async def test_lane_that_appeared_later_is_sealed_by_hand_as_a_correction(desk: Desk) -> None:
+    closed, _ = last_windows()
+    sealed = Region()
+    sealed.seal(closed, {"0001": sealed.records(closed, "0001", [RecordType.RELEASE_CHANGED])})
+    desk.lake.files |= sealed.files
+    desk.lanes.register(closed, "0001")
+    assert read(await seal(desk, closed.name)) == {"window": closed.name, "state": "sealed", "started": False}
+    desk.lanes.register(closed, "9f3a")
+    assert read(await seal(desk, closed.name)) == {"window": closed.name, "state": "late", "started": True}
+    assert desk.sealing.started == [f"seal-{closed.name}-c01"]
 
 
 async def test_checkpoint_is_kept_and_shown(desk: Desk) -> None:
