@@ -12,6 +12,7 @@ from flows.replaying.dataset_rows import UNLABELLED, LeftOut, Made
 from vouch.dataset_files import datasheet_of
 from vouch.dataset_sources import Sources
 from vouch.records import SealedWindow
+from vouch.verdict import count_of
 
 FORMAT = "vouch.dataset.v1"
 LABELS = ("fraud", "genuine", UNLABELLED)
@@ -71,16 +72,18 @@ def tell_dataset(datasheet: Mapping[str, Any], out: Path) -> Iterator[str]:
     lake, rows = datasheet["lake"], datasheet["rows"]
     decided, checkpoint = lake["decisions"], lake["checkpoint"]
     period = f" from {decided['from']} to {decided['to']}" if decided["windows"] else ""
-    yield f"{datasheet['decisions']:,} decisions in {decided['windows']:,} windows of {lake['region']}{period}"
+    found = f"{count_of(datasheet['decisions'], 'decision')} in {count_of(decided['windows'], 'window')}"
+    yield f"{found} of {lake['region']}{period}"
     for reason, said in REASONS.items():
-        if count := datasheet["left_out"][reason.value]:
-            yield f"  {count:,} {said}"
+        if left_out := datasheet["left_out"][reason.value]:
+            yield f"  {left_out:,} {said}"
     if not rows:
         yield "No decision is left, so nothing was written."
         return
     labels = datasheet["labels"].values()
     fraud, genuine = (sum(counts[label] for counts in labels) for label in ("fraud", "genuine"))
-    yield f"{rows:,} rows in {out}: {fraud:,} fraud, {genuine:,} genuine, {rows - fraud - genuine:,} without a label"
+    labelled = f"{fraud:,} fraud, {genuine:,} genuine, {rows - fraud - genuine:,} without a label"
+    yield f"{count_of(rows, 'row')} in {out}: {labelled}"
     yield f"  {datasheet_of(out).name} says what from: checkpoint {checkpoint['size']}, root {checkpoint['root']}"
     if quoted := datasheet["file"].get("quoted_texts"):
         yield f"  {quoted:,} texts got a ' before them, or a spreadsheet would run them; .jsonl.gz has them as they are"

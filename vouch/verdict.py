@@ -128,7 +128,7 @@ def _tell_region(region: str, examined: Examined, is_witnessed: bool) -> Iterato
     chained, counted, witnessed = examined.chained, examined.counted, examined.witnessed
     sizes = {"window": chained.windows, "correction": chained.corrections, "file": counted.files}
     things = {**sizes, "line": counted.rows, "byte": counted.bytes}
-    yield f"{region}: {', '.join(_count(number, thing) for thing, number in things.items())}"
+    yield f"{region}: {', '.join(count_of(number, thing) for thing, number in things.items())}"
     if chained.first_s is not None and chained.end_s is not None:
         yield f"  from {format_second(chained.first_s)} to {format_second(chained.end_s)}"
     if chained.checkpoint:
@@ -159,13 +159,14 @@ def _unknown(check: LakeCheck) -> Iterator[str]:
 
 def _conclude(verdict: Verdict) -> str:
     if verdict.faults:
-        return f"NOT SOUND: {_count(verdict.faults, 'fault')}."
+        return f"NOT SOUND: {count_of(verdict.faults, 'fault')}."
     if verdict.warnings:
-        return f"SOUND, with {_count(verdict.warnings, 'warning')}."
+        return f"SOUND, with {count_of(verdict.warnings, 'warning')}."
     return "SOUND: everything that the chain covers is as it was sealed."
 
 
-def _count(number: int, thing: str) -> str:
+def count_of(number: int, thing: str) -> str:
+    """Such as `1 window` or `1,802 windows`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 

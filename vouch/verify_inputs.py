@@ -35,7 +35,8 @@ class WitnessCopy:
         self._files = open_copy(path_or_url, token_file) if is_lake else None
         if not any(True for _ in self):
             raise Unreadable(
-                f"{path_or_url} holds no checkpoint. Name the witness's lake, its audit/witness or one of its notes."
+                f"{path_or_url} holds no checkpoint. Name the witness's lake, its audit/witness or one of its notes; a "
+                "young region's first checkpoint is there once its first window was sealed."
             )
 
     def __iter__(self) -> Iterator[WitnessNote]:

@@ -67,7 +67,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CannotPackage(f"{path} can't be read: {error}") from error
+        raise CannotPackage(f"{path} can't be read: {error.strerror}.") from error
 
 
 def _read_overrides(path: Path | None) -> Mapping[str, Mapping[str, Any]]:

@@ -41,7 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         keys = read_trusted(arguments.key, arguments.origin)
         document = read_canonical(arguments.file.read_bytes())
-    except (UnusableKey, OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        print(f"{arguments.file} can't be read: {error.strerror}. Give the answer as a file.", file=sys.stderr)
+        return NOT_CHECKED
+    except (UnusableKey, ValueError, RecursionError) as error:
         print(f"It can't be read: {error}", file=sys.stderr)
         return NOT_CHECKED
     try:
@@ -61,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     text = (
         f"Proven: record {proven.record_id} ({proven.record_type}) with the digest {proven.record_digest} was sealed "
         f"in {proven.region}, window {proven.window}; {proven.origin} has signed it in its tree of "
-        f"{proven.tree_size} manifests."
+        f"size {proven.tree_size}."
     )
     return _say(arguments, {"proven": True, **facts}, text, 0)
 
@@ -71,7 +74,8 @@ def _proof_of(document: Any) -> object:
     if not isinstance(document, dict) or "proof" not in document:
         return document
     if document["proof"] is None:
-        raise NotProven(f"the answer holds no proof: {document.get('unproven') or 'no reason was given'}")
+        reason = str(document.get("unproven") or "no reason was given").rstrip(".")
+        raise NotProven(f"the answer holds no proof. {reason}. Ask for it again later")
     return document["proof"]
 
 

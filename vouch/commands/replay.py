@@ -29,6 +29,7 @@ from scoring.booster import LightGBMMissing
 from vouch.calls import Refused
 from vouch.opened_copies import OpenedCopy, add_copy_arguments, open_with_region, show_progress
 from vouch.records import NotAsSealed, OpenedRecords, find_decision, list_windows
+from vouch.verdict import count_of
 from vouch.versions_at_hand import VersionsAtHand
 
 SAME, DIFFERS, NOT_DONE, PARTLY = 0, 1, 2, 3
@@ -130,7 +131,10 @@ def _open(copy: OpenedCopy, records: OpenedRecords, arguments: argparse.Namespac
     windows = list_windows(copy.files, copy.name, arguments.first, arguments.last)
     if not windows:
         asked = "" if not arguments.first and not arguments.last else " from --from to --to"
-        raise Unreadable(f"The copy holds no sealed window of {copy.name}{asked}. Is it a copy of that region?")
+        raise Unreadable(
+            f"The copy holds no sealed window of {copy.name}{asked}. Is it a copy of that region? "
+            "Where its decisions are young, copy it again later: a window is sealed once it is over."
+        )
     for window in show_progress(windows):
         yield [event for event in records.of(window) if event["type"] == SCORED]
 
@@ -192,7 +196,8 @@ def _by_terms(events: list[Event], arguments: argparse.Namespace) -> Iterator[tu
 
 def _tell_replay(tally: Tally) -> Iterator[str]:
     fates = tally.fates
-    yield f"{fates.total():,} decisions: {fates[Fate.EQUAL]:,} equal to the last bit, {fates[Fate.DIFFERS]:,} differ"
+    equal, differ = fates[Fate.EQUAL], fates[Fate.DIFFERS]
+    yield f"{count_of(fates.total(), 'decision')}: {equal:,} equal to the last bit, {differ:,} differ"
     if fates[Fate.ERASED]:
         yield f"{fates[Fate.ERASED]:,} were erased on a person's request and can't be replayed"
     if fates[Fate.NOT_AT_HAND]:
@@ -207,7 +212,7 @@ def _tell_comparison(comparison: Comparison, name: str, erased: int, damaged: in
     if not comparison.decisions and not erased and not damaged:
         yield f"NOTHING: these windows hold no decision of {name}."
         return
-    yield f"{comparison.decisions:,} recorded deals judged again; {erased:,} more were erased"
+    yield f"{count_of(comparison.decisions, 'recorded deal')} judged again; {erased:,} more were erased"
     if damaged:
         yield f"{damaged:,} records are damaged: {DAMAGED}"
     if comparison.not_accepted:

@@ -177,7 +177,9 @@ def _plan(arguments: argparse.Namespace) -> Document:
     if arguments.plan:
         try:
             plan = json.loads(arguments.plan.read_text())
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise Refused(f"{arguments.plan} can't be read: {error.strerror}. It has to hold a plan as JSON.") from error
+        except ValueError as error:
             raise Refused(f"{arguments.plan} can't be read: {error}. It has to hold a plan as JSON.") from error
         if not isinstance(plan, dict):
             raise Refused(f'{arguments.plan} holds no plan as JSON: that is an object, such as {{"model": ...}}.')

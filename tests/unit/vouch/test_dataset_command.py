@@ -145,6 +145,8 @@ def test_what_is_left_out_is_counted_by_its_reason(
     }  # fmt: skip
     assert (sheet["rows"], sheet["decisions"]) == (1, 6)
     said = capsys.readouterr().out
+    assert said.startswith("6 decisions in 2 windows of westeurope")
+    assert "1 row in " in said
     assert "1 were erased on a person's request" in said
     assert "1 were synthetic" in said
 

@@ -85,8 +85,15 @@ def test_receipt_of_another_record_is_told(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_answer_whose_window_is_not_sealed_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(tmp_path, answer(proof=None, unproven="its window is not sealed yet")) == 1
-    assert "its window is not sealed yet" in capsys.readouterr().out
+    assert run(tmp_path, answer(proof=None, unproven="Its window is not sealed yet.")) == 1
+    said = "NOT PROVEN: the answer holds no proof. Its window is not sealed yet. Ask for it again later.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_answer_that_is_no_file_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "nosuch.json"
+    assert main(["proof", str(file), "--key", str(KEY)]) == 2
+    assert capsys.readouterr().err == f"{file} can't be read: No such file or directory. Give the answer as a file.\n"
 
 
 @pytest.mark.parametrize("name", ["unproven", "\x1b[2J\n"])

@@ -200,7 +200,9 @@ def test_copy_without_such_windows_can_not_be_replayed(
 ) -> None:
     region.answer("GET", "/health/live", {"region": name})
     assert refused(told[0], *words) == 2
-    assert f"Not replayed. The copy holds no sealed window of {name}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"Not replayed. The copy holds no sealed window of {name}" in said
+    assert "copy it again later" in said
 
 
 NO_RECORDS = [
