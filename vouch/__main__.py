@@ -25,8 +25,15 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code is ours. Only the chosen command is imported."""
+    """Run one command; its exit code is ours."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = build_parser(given).parse_args(given)
+    code: int = parsed.run(parsed)
+    return code
+
+
+def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser of these words. Only the command that is chosen by them is imported."""
     parser = argparse.ArgumentParser(prog="python -m vouch", description="Vouch's command line.")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     chosen = next((name for name in given if name in COMMANDS), None)
@@ -36,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             module = importlib.import_module(f"vouch.commands.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    parsed = parser.parse_args(given)
-    code: int = parsed.run(parsed)
-    return code
+    return parser
 
 
 def run_process() -> int:

@@ -178,7 +178,9 @@ def _plan(arguments: argparse.Namespace) -> Document:
         try:
             plan = json.loads(arguments.plan.read_text())
         except OSError as error:
-            raise Refused(f"{arguments.plan} can't be read: {error.strerror}. It has to hold a plan as JSON.") from error
+            raise Refused(
+                f"{arguments.plan} can't be read: {error.strerror}. It has to hold a plan as JSON."
+            ) from error
         except ValueError as error:
             raise Refused(f"{arguments.plan} can't be read: {error}. It has to hold a plan as JSON.") from error
         if not isinstance(plan, dict):
