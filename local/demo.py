@@ -111,7 +111,10 @@ def _roll_out(console: Console, plan: Plan, claims: list[Claim]) -> None:
         told = ", ".join(f"{count} {answer}" for answer, count in answers.most_common())
         console.print(f"Meanwhile: {told}.")
     else:
-        console.print("Every region serves it already. To see it again: make clean, or another FOLDER.")
+        console.print(
+            f"Every region serves it already. To see it again, stop the system and delete {plan.folder}, or name "
+            "another FOLDER and BASE_PORT."
+        )
 
 
 def _print_summary(console: Console, plan: Plan, replayed: Replayed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -89,12 +90,14 @@ class TrailDemo:
         """As a privacy officer does."""
         officer = Region(self._region.base_url, read_token(self._plan.token_file("privacy")))
         body = {"subject": subject, "reason": "asked to be forgotten"}
-        self._console.print(f"$ POST /api/v1/subjects:erase {body}", style="cyan", highlight=False, markup=False)
+        asked = f"$ POST /api/v1/subjects:erase {json.dumps(body)}"
+        self._console.print(asked, style="cyan", highlight=False, markup=False)
         try:
             answer = officer.ask("POST", "/api/v1/subjects:erase", body)
         except Refused as error:
             raise LocalFailed(f"The erasure was refused: {error}") from error
-        self._console.print({name: answer[name] for name in ("state", "records") if name in answer}, highlight=False)
+        shown = {name: answer[name] for name in ("state", "records") if name in answer}
+        self._console.print(json.dumps(shown), highlight=False, markup=False)
 
     @contextmanager
     def one_byte_changed(self) -> Iterator[str]:

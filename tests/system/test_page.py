@@ -61,6 +61,12 @@ def test_page_without_a_token_scores_by_one_button_in_the_local_system(page: Pag
     expect(page.locator(".outcome")).to_have_text("review")
 
 
+def test_page_on_a_phone_shows_the_decision_without_being_scrolled(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Score this deal").click()
+    expect(page.locator(".outcome")).to_be_in_viewport()
+
+
 def test_page_with_a_token_that_is_none_says_so(page: Page) -> None:
     page.get_by_label("Token of a scorer").fill("nonsense")
     page.get_by_role("button", name="Score this deal").click()
