@@ -63,7 +63,7 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
 
     async def withdraw(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Withdrawal)
-        change = service.change_release.withdraw
+        change = service.undo_version.withdraw_here
         return _reply(
             await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
         )

@@ -17,6 +17,7 @@ from flows.ports import RegionCalls, RegionUnreachable
 from flows.releasing.change_release import ChangeRelease
 from flows.releasing.release_changes import release_data
 from flows.rolling_out.rollout_log import RolloutLog
+from scoring.release import Release
 
 
 class UndoVersion:
@@ -49,6 +50,16 @@ class UndoVersion:
             if any("release" in said for said in undone["regions"].values()):
                 await self._log.forsake(model, [version])
         return undone
+
+    async def withdraw_here(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
+        """Withdraw it in this region alone, whether a person or another region's undo asks for that. In control what
+        follows from it follows at once: a withdrawal that is lifted before the reconciler has looked promotes nothing.
+        Raises NotFound, NothingToReturnTo, Superseded or LedgerUnavailable."""
+        release = await self._change.withdraw(call, model, version, reason, change_id)
+        if self._log is not None:
+            await self._log.abort_rollout_of(model, version, call.caller.id, reason)
+            await self._log.forsake(model, [version])
+        return release
 
     async def lift(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
         """Let every region serve it again, when a release says so."""

@@ -12,7 +12,9 @@ from flows.ports import RegionAnswer
 from flows.releasing.release_changes import Closing, ReleaseChange
 from flows.rolling_out.undo_version import UndoVersion
 from scoring.release import Target
-from tests.unit.flows.fleet import NEW, OLD, REGIONS, ROLLOUT, Papers, call_as
+from tests.desk import Desk
+from tests.fakes import MemoryRows
+from tests.unit.flows.fleet import NEW, OLD, REGIONS, ROLLOUT, Fleet, Papers, call_as
 
 PERSON = call_as("operator")
 
@@ -63,6 +65,25 @@ async def test_undo_says_in_every_region_who_asked_for_it_where_and_why(country:
         data = desk.ledger.events("vouch.release.changed.v1")[-1]["data"]
         assert data["action"] == "withdraw"
         assert data["reason"] == "bad (withdraw of 1.1.0 by someone-operator in eastus2)"
+
+
+async def test_undo_asked_of_another_region_and_lifted_at_once_promotes_nothing() -> None:
+    """Before control's reconciler looked, which goes by what was desired."""
+    rows = MemoryRows()
+    desks = {region: Desk(rows=rows) if region == "westeurope" else Desk() for region in REGIONS}
+    country = await Country(Papers(Fleet(desks), rows=rows)).settle()
+    await country.undo("eastus2")
+    await country.undo_from("eastus2").lift(PERSON, "deal-fraud", "1.1.0", "")
+    await country.papers.reconcile()
+    assert await country.papers.fleet.served() == dict.fromkeys(REGIONS, "1.0.0")
+
+
+async def test_withdrawal_in_the_control_region_aborts_the_rollout_of_that_version() -> None:
+    rows = MemoryRows()
+    papers = Papers(Fleet({"westeurope": Desk(rows=rows)}), rows=rows)
+    await papers.begin()
+    await papers.fleet.by_hand("westeurope", "withdraw", {"version": "1.1.0", "reason": "bad"})
+    assert (await papers.log.orders(ROLLOUT))["abort"]["reason"] == "undo: bad"
 
 
 async def test_undo_twice_changes_nothing_more(country: Country) -> None:
