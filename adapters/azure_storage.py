@@ -38,7 +38,12 @@ class Answer:
     @property
     def is_passing(self) -> bool:
         """Whether this is a fault that may pass: busy, timed out, failed inside. What was asked may have been done."""
-        return self.status in {408, 429} or self.status >= 500
+        return is_passing(self.status)
+
+
+def is_passing(status: int) -> bool:
+    """Whether a status says that the service was busy, timed out or failed inside."""
+    return status in {408, 429} or status >= 500
 
 
 class StorageService:

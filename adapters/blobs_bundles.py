@@ -17,8 +17,9 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import StorageService
-from adapters.blobs_rest import BlobLimits, Container
+from adapters.blobs_rest import Container
 from flows.errors import StorageFailed, Superseded
 from flows.ports import Kept
 
@@ -27,7 +28,7 @@ class BlobsBundles:
     """Implements `flows.ports.BundleStore`. `timeout_s` is that of one request, for files of up to 64 MiB."""
 
     def __init__(self, blobs: StorageService, container: str, timeout_s: float = 30.0) -> None:
-        self._container = Container(blobs, container, BlobLimits(timeout_s, timeout_s))
+        self._container = Container(blobs, container, AskLimits(timeout_s, timeout_s))
 
     async def find(self, kind: str, name: str, version: str) -> Kept | None:
         """What a version is made of, or None. Raises StorageFailed."""

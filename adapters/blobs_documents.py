@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.blobs_rest import BlobLimits, Container
+from adapters.blobs_rest import Container
 
 CONTAINER = "documents"
 
@@ -13,7 +14,7 @@ class BlobsDocuments:
     of something that can be had again."""
 
     def __init__(self, storage: AzureStorage, timeout_s: float = 2.0, container: str = CONTAINER) -> None:
-        self._container = Container(storage.blobs, container, BlobLimits(timeout_s, timeout_s))
+        self._container = Container(storage.blobs, container, AskLimits(timeout_s, timeout_s))
 
     async def read(self, name: str) -> bytes | None:
         """The document, or None where there is none. Raises StorageFailed."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import StorageService
-from adapters.blobs_rest import BlobLimits, Container
+from adapters.blobs_rest import LIMITS, Container
 from flows.ports import LakeFile, LakePage, Span
 
 CONTAINER = "lake"
@@ -20,7 +21,7 @@ READ_BYTES = 4 * 2**20
 class BlobsLake:
     """Implements `flows.ports.Lake`."""
 
-    def __init__(self, blobs: StorageService, limits: BlobLimits | None = None, container: str = CONTAINER) -> None:
+    def __init__(self, blobs: StorageService, limits: AskLimits = LIMITS, container: str = CONTAINER) -> None:
         self._container = Container(blobs, container, limits)
 
     async def read(self, name: str) -> bytes | None:

@@ -10,7 +10,6 @@ https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import unescape
 
+from adapters.azure_asking import AskLimits, ask_again
 from adapters.azure_storage import Answer, StorageService, Unanswered
 from flows.errors import Archived, StorageFailed
 
@@ -25,20 +25,13 @@ VERSION = {"x-ms-version": "2021-12-02"}
 CREATE_ONLY = {"If-None-Match": "*"}
 ALREADY_THERE = frozenset({409, 412})
 OFFLINE = (b"BlobArchived", b"BlobBeingRehydrated")
+LIMITS = AskLimits(deadline_s=30.0, attempt_s=30.0)
 FIRST_PAUSE_S = 0.05
 MOST_LISTED = 5_000
 
 _BLOB = re.compile(r"<Blob>.*?<Name>([^<]*)</Name>.*?<Content-Length>(\d+)</Content-Length>.*?</Blob>", re.DOTALL)
 _MARKER = re.compile(r"<NextMarker>([^<]+)</NextMarker>")
 _TOTAL = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class BlobLimits:
-    """`deadline_s` for all tries of one call, `attempt_s` for one."""
-
-    deadline_s: float = 30.0
-    attempt_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +46,10 @@ class Container:
     """One container. Names are paths with slashes; every call raises StorageFailed, every read of a blob in an offline
     tier Archived."""
 
-    def __init__(self, blobs: StorageService, name: str, limits: BlobLimits | None = None) -> None:
+    def __init__(self, blobs: StorageService, name: str, limits: AskLimits = LIMITS) -> None:
         self._blobs = blobs
         self._name = name
-        self._limits = limits or BlobLimits()
+        self._limits = limits
 
     async def read(self, name: str, start: int = 0, size: int | None = None) -> bytes | None:
         """The blob, or `size` bytes of it from `start` on; None where there is none, b"" past its end."""
@@ -151,21 +144,14 @@ class Container:
 
     async def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Ask until there is an answer that is no passing fault."""
-        loop = asyncio.get_running_loop()
-        deadline, pause_s = loop.time() + self._limits.deadline_s, FIRST_PAUSE_S
         sent = {**VERSION, **headers}
-        while True:
-            try:
-                answer = await self._blobs.request(method, path, sent, body, timeout_s=self._limits.attempt_s)
-                if not answer.is_passing:
-                    return answer
-                fault = _describe(answer)
-            except Unanswered as error:
-                fault = str(error)
-            if loop.time() + pause_s >= deadline:
-                raise StorageFailed(f"blob storage did not answer: {fault}")
-            await asyncio.sleep(pause_s)
-            pause_s *= 2
+        try:
+            answer = await ask_again(self._blobs, method, path, sent, body, self._limits, FIRST_PAUSE_S)
+        except Unanswered as error:
+            raise StorageFailed(f"blob storage did not answer: {error}") from error
+        if answer.is_passing:
+            raise StorageFailed(f"blob storage did not answer: {_describe(answer)}")
+        return answer
 
     def _path(self, name: str) -> str:
         return f"/{self._name}/{quote(name)}"

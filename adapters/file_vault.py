@@ -101,18 +101,7 @@ def create_vault(folder: Path) -> None:
             raise
 
 
-def add_wrapping_key(folder: Path) -> str:
-    """Add a version of the key-encryption key, which wraps from now on; its id. Raises VaultFailed or OSError."""
-    key_id = f"kek-{_newest(folder) + 1}"
-    _write(folder / f"{key_id}.key", secrets.token_hex(KEY_BYTES).encode())
-    return key_id
-
-
 def _newest_key_id(folder: Path) -> str:
-    return f"kek-{_newest(folder)}"
-
-
-def _newest(folder: Path) -> int:
     try:
         found = [_KEY_ID.fullmatch(file.stem) for file in folder.iterdir() if file.suffix == ".key"]
     except OSError as error:
@@ -120,7 +109,7 @@ def _newest(folder: Path) -> int:
     numbers = [int(match[1]) for match in found if match]
     if not numbers:
         raise VaultFailed(f"{folder} holds no key-encryption key")
-    return max(numbers)
+    return f"kek-{max(numbers)}"
 
 
 def _read(file: Path) -> bytes:

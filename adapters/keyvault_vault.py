@@ -14,7 +14,6 @@ https://learn.microsoft.com/rest/api/keyvault/keys
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from adapters.azure_asking import AskLimits, ask_again
 from adapters.azure_credential import open_credential
 from adapters.azure_signing import IdentitySigner
 from adapters.azure_storage import Answer, StorageService, Unanswered
@@ -36,17 +36,10 @@ from flows.trail_ports import VaultFailed, WrappedByVault
 
 SCOPE = "https://vault.azure.net/.default"
 API_VERSION = "7.4"
+LIMITS = AskLimits(deadline_s=20.0, attempt_s=5.0)
 FIRST_PAUSE_S = 0.1
 COORDINATE_BYTES = 32
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-
-
-@dataclass(frozen=True, slots=True)
-class VaultLimits:
-    """`deadline_s` for all tries of one call, `attempt_s` for one."""
-
-    deadline_s: float = 20.0
-    attempt_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +52,12 @@ class KeyVaultVault:
     """Implements `flows.trail_ports.Vault`. `signing_key` and `wrapping_key` are names of keys: EC P-256 and RSA."""
 
     def __init__(
-        self, service: StorageService, signing_key: str, wrapping_key: str, limits: VaultLimits | None = None
+        self, service: StorageService, signing_key: str, wrapping_key: str, limits: AskLimits = LIMITS
     ) -> None:
         self._service = service
         self._signing_name = signing_key
         self._wrapping_name = wrapping_key
-        self._limits = limits or VaultLimits()
+        self._limits = limits
         self._signing: _SigningKey | None = None
 
     async def newest_key_id(self) -> str:
@@ -125,21 +118,14 @@ class KeyVaultVault:
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
         """Ask until there is an answer that is no passing fault. What is sent and answered may be secret: of a fault
         its status and code are told, no more."""
-        loop = asyncio.get_running_loop()
-        deadline, pause_s = loop.time() + self._limits.deadline_s, FIRST_PAUSE_S
         url = f"{path}?api-version={API_VERSION}"
-        while True:
-            try:
-                answer = await self._service.request(method, url, _HEADERS, body, timeout_s=self._limits.attempt_s)
-                if not answer.is_passing:
-                    return _checked(answer, path)
-                fault = _describe(answer)
-            except Unanswered as error:
-                fault = str(error)
-            if loop.time() + pause_s >= deadline:
-                raise VaultFailed(f"the key vault did not answer {path}: {fault}")
-            await asyncio.sleep(pause_s)
-            pause_s *= 2
+        try:
+            answer = await ask_again(self._service, method, url, _HEADERS, body, self._limits, FIRST_PAUSE_S)
+        except Unanswered as error:
+            raise VaultFailed(f"the key vault did not answer {path}: {error}") from error
+        if answer.is_passing:
+            raise VaultFailed(f"the key vault did not answer {path}: {_describe(answer)}")
+        return _checked(answer, path)
 
 
 def connect_key_vault(url: str, signing_key: str, wrapping_key: str, client_id: str = "") -> KeyVaultVault:

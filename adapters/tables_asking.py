@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import Unanswered
 from adapters.tables_rest import ReadFailed, Written
 from flows.errors import StorageFailed
@@ -18,14 +18,6 @@ from flows.errors import StorageFailed
 FIRST_PAUSE_S = 0.02
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class AskLimits:
-    """`deadline_s` for all tries of one call, `attempt_s` for one."""
-
-    deadline_s: float = 3.0
-    attempt_s: float = 1.0
 
 
 async def ask(call: Callable[[float], Awaitable[T]], limits: AskLimits) -> T:

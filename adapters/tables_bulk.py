@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
-from adapters.tables_asking import AskLimits, ask
+from adapters.azure_asking import AskLimits
+from adapters.tables_asking import ask
+from adapters.tables_creating import send_into
 from adapters.tables_rest import MAX_OPERATIONS, Entity, Operation, Read, ReadFailed, Table, Written
 from flows.errors import StorageFailed
 
@@ -78,10 +80,7 @@ async def delete_row(table: Table, partition: str, row: str, limits: AskLimits) 
 
 
 async def _put(table: Table, body: bytes, count: int, timeout_s: float) -> Written:
-    written = await table.send_transaction(body, count, timeout_s)
-    if written.lacks_table:
-        await table.create(timeout_s)
-        written = await table.send_transaction(body, count, timeout_s)
+    written = await send_into(table, body, count, timeout_s)
     if written.status in CONFLICTS:  # it names no condition, so that this can only be another write at this moment
         raise ReadFailed(written.detail)
     return written

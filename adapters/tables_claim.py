@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.azure_storage import Unanswered
+from adapters.tables_creating import insert_into
 from adapters.tables_rest import Entity, ReadFailed, Table, Written
 from audit.ids import LANE_BITS
 from audit.lanes import Head, lane_name, partition_of
@@ -68,15 +69,6 @@ class LaneClaim:
             return None
         head = await insert_into(self._ledger, Head().to_entity(partition_of(lane, window)), timeout_s)
         return Claimed(lane, window, head.etag) if _is_free(head) else None
-
-
-async def insert_into(table: Table, entity: Entity, timeout_s: float) -> Written:
-    """Insert; a table that does not exist yet is created. Raises Unanswered or ReadFailed."""
-    written = await table.insert(entity, timeout_s)
-    if written.lacks_table:
-        await table.create(timeout_s)
-        written = await table.insert(entity, timeout_s)
-    return written
 
 
 def _is_free(written: Written) -> bool:

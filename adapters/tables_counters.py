@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits, ask
+from adapters.tables_asking import ask
 from adapters.tables_ledger import LEDGER_TABLE, WINDOWS_TABLE
 from adapters.tables_rest import Table
 from audit.counters import Counters

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from uuid import UUID
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits
 from adapters.tables_bulk import BULK_LIMITS, delete_rows, put_rows, stream_pages
 from adapters.tables_rest import Table, in_partition
 

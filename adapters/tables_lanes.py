@@ -15,10 +15,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits, ask
+from adapters.tables_asking import ask
 from adapters.tables_bulk import BULK_LIMITS, CONFLICTS, delete_row, delete_rows, find_first, stream_pages
-from adapters.tables_claim import insert_into
+from adapters.tables_creating import insert_into
 from adapters.tables_ledger import LEDGER_TABLE, WINDOWS_TABLE
 from adapters.tables_rest import Entity, Read, Table, Written, in_partition
 from audit.counters import Counters

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits, ask
+from adapters.tables_asking import ask
 from adapters.tables_bulk import BULK_LIMITS, find_first
-from adapters.tables_claim import insert_into
+from adapters.tables_creating import insert_into
 from adapters.tables_rest import Entity, Read, Table, in_partition
 from audit.ids import lane_of, time_of
 from audit.key_pages import KeyPage, page_row

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits, ask
-from adapters.tables_claim import insert_into
+from adapters.tables_asking import ask
+from adapters.tables_creating import insert_into
 from adapters.tables_rest import Entity, Read, Table, Written
 from flows.errors import StorageFailed, Superseded
 from scoring.release import Release, Target

@@ -12,10 +12,12 @@ from functools import partial
 from itertools import groupby
 from uuid import UUID
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits, ask
+from adapters.tables_asking import ask
 from adapters.tables_bulk import BULK_LIMITS, CONFLICTS
-from adapters.tables_rest import MAX_OPERATIONS, Entity, Operation, Read, Table, Written
+from adapters.tables_creating import send_into
+from adapters.tables_rest import MAX_OPERATIONS, Entity, Operation, Read, Table
 from flows.errors import AlreadyReserved, StorageFailed, Superseded
 from flows.ports import Reservation
 from flows.trail_ports import Swept
@@ -90,20 +92,13 @@ class TablesReservations:
 
     async def _insert_together(self, partition: str, rows: Sequence[Reservation]) -> None:
         body = self._table.encode_transaction([Operation(_entity(partition, row)) for row in rows])
-        written = await ask(lambda timeout_s: self._send(body, len(rows), timeout_s), self._limits)
+        written = await ask(partial(send_into, self._table, body, len(rows)), self._limits)
         if written.is_done:
             return
         if written.status != 409:
             raise StorageFailed(f"reservations were refused: {written.detail}")
         if not await self._stand(partition, rows):
             raise AlreadyReserved
-
-    async def _send(self, body: bytes, count: int, timeout_s: float) -> Written:
-        written = await self._table.send_transaction(body, count, timeout_s)
-        if written.lacks_table:
-            await self._table.create(timeout_s)
-            written = await self._table.send_transaction(body, count, timeout_s)
-        return written
 
     async def _stand(self, partition: str, rows: Sequence[Reservation]) -> bool:
         """Whether what stands is these very rows: then a write whose answer was lost was carried out."""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from adapters.azure_storage import Answer, StorageService
+from adapters.azure_storage import Answer, StorageService, is_passing
 
 Entity = Mapping[str, str | int | bool | bytes]
 
@@ -57,7 +57,7 @@ class Written:
     @property
     def is_passing(self) -> bool:
         """Whether this is a fault that may pass, so that the fate of the write is unknown."""
-        return self.status in {408, 429} or self.status >= 500
+        return is_passing(self.status)
 
     @property
     def lacks_table(self) -> bool:

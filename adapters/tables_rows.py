@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage
-from adapters.tables_asking import AskLimits, ask
-from adapters.tables_claim import insert_into
+from adapters.tables_asking import ask
+from adapters.tables_creating import insert_into
 from adapters.tables_rest import Entity, Read, Table, Written
 from flows.errors import StorageFailed, Superseded
 from flows.ports import Row

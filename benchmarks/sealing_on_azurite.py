@@ -24,7 +24,7 @@ from adapters.system_clock import SystemClock
 from adapters.system_entropy import SystemEntropy
 from adapters.tables_asking import ask
 from adapters.tables_bulk import BULK_LIMITS, put_rows
-from adapters.tables_claim import insert_into
+from adapters.tables_creating import insert_into
 from adapters.tables_index import TablesIndex
 from adapters.tables_lanes import TablesLanes
 from adapters.tables_ledger import LEDGER_TABLE, WINDOWS_TABLE

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage, connect_by_string
 from adapters.blobs_lake import READ_BYTES, BlobsLake
-from adapters.blobs_rest import VERSION, BlobLimits
+from adapters.blobs_rest import VERSION
 from flows.errors import Archived, StorageFailed
 from flows.ports import Span
 
@@ -101,7 +102,7 @@ async def test_storage_that_does_not_answer_fails_at_the_deadline() -> None:
     connected = connect_by_string(
         "AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;BlobEndpoint=http://127.0.0.1:9/a"
     )
-    lake = BlobsLake(connected.blobs, BlobLimits(deadline_s=0.2, attempt_s=0.1))
+    lake = BlobsLake(connected.blobs, AskLimits(deadline_s=0.2, attempt_s=0.1))
     with pytest.raises(StorageFailed, match="did not answer"):
         await lake.read(NAME)
     await connected.close()

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import connect_by_string
-from adapters.tables_asking import AskLimits
 from adapters.tables_releases import TablesReleases
 from flows.errors import StorageFailed, Superseded
 from scoring.release import Release, Target

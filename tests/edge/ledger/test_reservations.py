@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import connect_by_string
-from adapters.tables_asking import AskLimits
 from adapters.tables_reservations import TablesReservations
 from adapters.tables_rest import Read
 from audit.ids import mint_id

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import connect_by_string
-from adapters.tables_asking import AskLimits
 from adapters.tables_rows import TablesRows
 from flows.errors import StorageFailed, Superseded
 from flows.ports import Row

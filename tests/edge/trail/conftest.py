@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage, connect_by_string
-from adapters.tables_asking import AskLimits
 from adapters.tables_index import TablesIndex
 from adapters.tables_lane import WriteLimits
 from adapters.tables_lanes import TablesLanes

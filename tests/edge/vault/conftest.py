@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_signing import IdentitySigner
 from adapters.azure_storage import StorageService
-from adapters.file_vault import FileVault, add_wrapping_key, create_vault
-from adapters.keyvault_vault import SCOPE, KeyVaultVault, VaultLimits
+from adapters.file_vault import FileVault, create_vault
+from adapters.keyvault_vault import SCOPE, KeyVaultVault
 from flows.trail_ports import Vault
 from tests.edge.vault.emulator import SIGNING, TOKEN, WRAPPING, KeyVault, serving
 from tests.fakes_trail import MemoryVault
@@ -44,7 +45,7 @@ async def key_vault() -> AsyncIterator[KeyVault]:
 @pytest.fixture
 async def connected(key_vault: KeyVault) -> AsyncIterator[KeyVaultVault]:
     service = StorageService(key_vault.url, IdentitySigner(Credential(), (), SCOPE))
-    vault = KeyVaultVault(service, SIGNING, WRAPPING, VaultLimits(deadline_s=1.5, attempt_s=0.3))
+    vault = KeyVaultVault(service, SIGNING, WRAPPING, AskLimits(deadline_s=1.5, attempt_s=0.3))
     yield vault
     await vault.close()
 
@@ -56,5 +57,5 @@ def vault_and_rotate(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Va
         return memory, memory.rotate
     if request.param == "folder":
         create_vault(tmp_path / "vault")
-        return FileVault(tmp_path / "vault"), lambda: add_wrapping_key(tmp_path / "vault")
+        return FileVault(tmp_path / "vault"), lambda: (tmp_path / "vault" / "kek-2.key").write_text("5e" * 32)
     return request.getfixturevalue("connected"), request.getfixturevalue("key_vault").rotate

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from adapters.file_vault import FileVault, add_wrapping_key, create_vault
+from adapters.file_vault import FileVault, create_vault
 from flows.trail_ports import VaultFailed
 
 
@@ -47,8 +47,8 @@ async def test_folder_that_is_not_there_or_empty_is_told(tmp_path: Path) -> None
 
 
 async def test_tenth_version_is_newer_than_the_second(folder: Path) -> None:
-    for _ in range(9):
-        add_wrapping_key(folder)
+    for version in range(2, 11):
+        (folder / f"kek-{version}.key").write_text("5e" * 32)
     assert await FileVault(folder).newest_key_id() == "kek-10"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_signing import TableKeySigner
 from adapters.azure_storage import StorageService, Unanswered
-from adapters.tables_asking import AskLimits
 from adapters.tables_bulk import find_first, stream_pages
 from adapters.tables_rest import Page, Read, ReadFailed, Table
 from flows.errors import StorageFailed
