@@ -135,7 +135,7 @@ def build_service(
         change_release=change_release,
         record_rejection=RecordRejection(write),
         score_golden=ScoreGolden(models, policies, decide, clock),
-        undo_version=UndoVersion(region, tuple(residency.regions), change_release, call_region, log),
+        undo_version=UndoVersion(region, tuple(residency.regions), read_release, change_release, call_region, log),
         versions=versions,
         records=records,
         activate_snapshot=ActivateSnapshot(active, lake, models, references, write, clock),

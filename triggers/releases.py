@@ -63,14 +63,14 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
 
     async def withdraw(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Withdrawal)
-        change = service.undo_version.withdraw_here
+        change = service.change_release.withdraw
         return _reply(
             await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
         )
 
     async def unwithdraw(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Withdrawal)
-        change = service.change_release.unwithdraw
+        change = service.undo_version.lift_here
         return _reply(
             await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
         )

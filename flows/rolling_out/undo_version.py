@@ -14,7 +14,7 @@ from urllib.parse import quote
 from flows.calls import Call
 from flows.errors import NotFound, VouchError
 from flows.ports import RegionCalls, RegionUnreachable
-from flows.releasing.change_release import ChangeRelease
+from flows.releasing.change_release import ChangeRelease, ReadRelease
 from flows.releasing.release_changes import release_data
 from flows.rolling_out.rollout_log import RolloutLog
 from scoring.release import Release
@@ -27,12 +27,14 @@ class UndoVersion:
         self,
         region: str,
         regions: Sequence[str],
+        read: ReadRelease,
         change: ChangeRelease,
         call_region: RegionCalls,
         log: RolloutLog | None = None,
     ) -> None:
         self._region = region
         self._others = [other for other in regions if other != region]
+        self._read = read
         self._change = change
         self._call_region = call_region
         self._log = log
@@ -51,19 +53,18 @@ class UndoVersion:
                 await self._log.forsake(model, [version])
         return undone
 
-    async def withdraw_here(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
-        """Withdraw it in this region alone, whether a person or another region's undo asks for that. In control what
-        follows from it follows at once: a withdrawal that is lifted before the reconciler has looked promotes nothing.
-        Raises NotFound, NothingToReturnTo, Superseded or LedgerUnavailable."""
-        release = await self._change.withdraw(call, model, version, reason, change_id)
-        if self._log is not None:
-            await self._log.abort_rollout_of(model, version, call.caller.id, reason)
-            await self._log.forsake(model, [version])
-        return release
-
     async def lift(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
         """Let every region serve it again, when a release says so."""
         return await self._everywhere(call, model, version, reason, "unwithdraw")
+
+    async def lift_here(self, call: Call, model: str, version: str, reason: str, change_id: str) -> Release:
+        """Let this region alone serve it again. In control what a withdrawal means for rollouts comes first, because
+        the reconciler may not have seen it yet, and would bring back what somebody undid. Raises NotFound, Superseded
+        or LedgerUnavailable."""
+        if self._log is not None and version in (await self._read(model)).withdrawn:
+            await self._log.abort_rollout_of(model, version, call.caller.id, reason)
+            await self._log.forsake(model, [version])
+        return await self._change.unwithdraw(call, model, version, reason, change_id)
 
     async def _everywhere(self, call: Call, model: str, version: str, reason: str, verb: str) -> Mapping[str, Any]:
         told = f"{reason} ({verb} of {version} by {call.caller.id} in {self._region})".lstrip()[:500]
@@ -76,7 +77,7 @@ class UndoVersion:
         }
 
     async def _do_here(self, call: Call, model: str, version: str, reason: str, verb: str) -> Mapping[str, Any]:
-        step = self._change.withdraw if verb == "withdraw" else self._change.unwithdraw
+        step = self._change.withdraw if verb == "withdraw" else self.lift_here
         try:
             release = await step(call, model, version, reason, call.request_id)
         except NotFound:

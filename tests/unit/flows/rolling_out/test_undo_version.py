@@ -39,7 +39,7 @@ class Country:
         """The use case as that region has it; westeurope is control."""
         service = self.papers.fleet.desks[region].service
         log = self.papers.log if region == "westeurope" else None
-        return UndoVersion(region, REGIONS, service.change_release, self.papers.fleet, log)
+        return UndoVersion(region, REGIONS, service.read_release, service.change_release, self.papers.fleet, log)
 
     async def undo(self, region: str = "westeurope", version: str = "1.1.0", model: str = "deal-fraud") -> Any:
         return (await self.undo_from(region)(PERSON, model, version, "bad"))["regions"]
@@ -67,23 +67,36 @@ async def test_undo_says_in_every_region_who_asked_for_it_where_and_why(country:
         assert data["reason"] == "bad (withdraw of 1.1.0 by someone-operator in eastus2)"
 
 
-async def test_undo_asked_of_another_region_and_lifted_at_once_promotes_nothing() -> None:
+@pytest.mark.parametrize("lifter", REGIONS)
+async def test_undo_asked_of_another_region_and_lifted_at_once_promotes_nothing(lifter: str) -> None:
     """Before control's reconciler looked, which goes by what was desired."""
     rows = MemoryRows()
     desks = {region: Desk(rows=rows) if region == "westeurope" else Desk() for region in REGIONS}
     country = await Country(Papers(Fleet(desks), rows=rows)).settle()
     await country.undo("eastus2")
-    await country.undo_from("eastus2").lift(PERSON, "deal-fraud", "1.1.0", "")
+    await country.undo_from(lifter).lift(PERSON, "deal-fraud", "1.1.0", "")
     await country.papers.reconcile()
     assert await country.papers.fleet.served() == dict.fromkeys(REGIONS, "1.0.0")
 
 
-async def test_withdrawal_in_the_control_region_aborts_the_rollout_of_that_version() -> None:
+async def test_withdrawal_that_is_lifted_at_once_has_aborted_the_rollout_of_that_version() -> None:
     rows = MemoryRows()
     papers = Papers(Fleet({"westeurope": Desk(rows=rows)}), rows=rows)
     await papers.begin()
     await papers.fleet.by_hand("westeurope", "withdraw", {"version": "1.1.0", "reason": "bad"})
-    assert (await papers.log.orders(ROLLOUT))["abort"]["reason"] == "undo: bad"
+    await papers.fleet.by_hand("westeurope", "unwithdraw", {"version": "1.1.0", "reason": "a mistake"})
+    assert (await papers.log.orders(ROLLOUT))["abort"]["reason"] == "undo: a mistake"
+
+
+@pytest.mark.parametrize("region", REGIONS)
+async def test_lifting_what_was_never_withdrawn_leaves_what_is_desired_as_it_is(region: str) -> None:
+    rows = MemoryRows()
+    desks = {name: Desk(rows=rows) if name == "westeurope" else Desk() for name in REGIONS}
+    country = await Country(Papers(Fleet(desks), rows=rows)).settle()
+    await country.undo_from(region).lift(PERSON, "deal-fraud", "1.1.0", "")
+    desired = await country.papers.log.desired("deal-fraud")
+    assert desired is not None
+    assert desired["target"] == NEW
 
 
 async def test_undo_twice_changes_nothing_more(country: Country) -> None:
