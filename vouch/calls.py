@@ -14,6 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 120
+LOCAL_URL = "http://127.0.0.1:7071"
+LOCAL_TOKENS = Path(".local/tokens")
+"""Where `make run` leaves a token for each role."""
 
 
 class Refused(Exception):

@@ -13,11 +13,12 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from audit.verifying.files import Files, ListedFile, Unreadable
-from vouch.calls import Refused, Region, is_url, read_token
+from vouch.calls import LOCAL_TOKENS, Refused, Region, is_url, read_token
 
 PIECE_BYTES = 2**20
 RANGE_BYTES = 4 * 2**20
 LAKE = "/api/v1/lake"
+AUDITOR_TOKEN = LOCAL_TOKENS / "auditor.jwt"
 PASSING = frozenset({0, 429, 500, 502, 503, 504})
 PAUSES_S = (1, 5, 15)
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")

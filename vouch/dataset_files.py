@@ -69,11 +69,8 @@ class DatasetWriter:
         self._file.close()
         rows, said = self._spool, {}
         if self._out.name.endswith(TABLE):
-            named = [
-                *(f"{FEATURE}{name}" for name in sorted(features)),
-                *(f"{LOOKED_UP}{name}" for name in sorted(looked_up)),
-            ]
-            rows, said["quoted_texts"] = self._tabulate(named)
+            columns = [*_columns(FEATURE, features), *_columns(LOOKED_UP, looked_up)]
+            rows, said["quoted_texts"] = self._tabulate(columns)
         about = {"name": self._out.name, "bytes": rows.stat().st_size, "sha256": digest_file(rows), **said}
         whole = {**datasheet, "file": about}
         sheet, file = self._create()

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
 from audit.verifying.files import Files
-from vouch.calls import Region, is_url, read_token
-from vouch.copies import open_copy
-from vouch.records import SealedWindow
+from vouch.calls import LOCAL_URL, Region, is_url, read_token
+from vouch.copies import AUDITOR_TOKEN, open_copy
 
-LOCAL_URL = "http://127.0.0.1:7071"
-LOCAL_TOKEN = Path(".local/tokens/auditor.jwt")
 _BEGINNING = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\dZ?)?)?)?)?)?", re.ASCII)
 _EARLIEST = "0001-01-01T00:00:00Z"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ def add_copy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", metavar="URL", help=f"who opens what is personal (default: the URL, else {LOCAL_URL})"
     )
-    parser.add_argument("--token-file", type=Path, default=LOCAL_TOKEN, help=f"a bearer token (default {LOCAL_TOKEN})")
+    parser.add_argument(
+        "--token-file", type=Path, default=AUDITOR_TOKEN, help=f"a bearer token (default {AUDITOR_TOKEN})"
+    )
     parser.add_argument("--json", action="store_true", help="answer one JSON document")
 
 
@@ -71,7 +73,7 @@ def open_with_region(arguments: argparse.Namespace) -> OpenedCopy:
     return OpenedCopy(files, region, region.ask("GET", "/health/live", needs=["region"])["region"])
 
 
-def show_progress(windows: Sequence[SealedWindow], what: str = "Windows") -> Iterator[SealedWindow]:
-    """The windows, with a bar meanwhile where somebody sees it."""
+def show_progress(things: Sequence[T], what: str = "Windows") -> Iterator[T]:
+    """The things, with a bar meanwhile where somebody sees it."""
     console = Console(stderr=True)
-    return iter(track(windows, what, console=console, transient=True, disable=not console.is_terminal))
+    return iter(track(things, what, console=console, transient=True, disable=not console.is_terminal))

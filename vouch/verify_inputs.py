@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,17 @@ from vouch.copies import open_copy
 from vouch.verifier_keys import read_keys, read_nameless
 
 NOTES = f"audit/{WITNESS}/v1/"
+
+
+def add_key_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whose signatures are believed."""
+    parser.add_argument(
+        "--key", action="append", required=True, metavar="KEY",
+        help="a public key that is believed: a C2SP verifier key, a file of them, or a file with PEM; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--origin", default=DEFAULT_ORIGIN, help=f"the origin of the checkpoints (default {DEFAULT_ORIGIN})"
+    )
 
 
 def read_trusted(given: Sequence[str], origin: str = DEFAULT_ORIGIN) -> Keys:

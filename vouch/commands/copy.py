@@ -15,15 +15,12 @@ import re
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from audit.verifying.files import Files, ListedFile, Unreadable
 from vouch.calls import Refused
-from vouch.copies import open_copy
+from vouch.copies import AUDITOR_TOKEN, open_copy
+from vouch.opened_copies import show_progress
 
 COPIED, NOT_COPIED = 0, 2
-LOCAL_TOKEN = Path(".local/tokens/auditor.jwt")
 PREFIXES = ("audit/", "reference/")
 UNFINISHED = ".unfinished"
 NAME = re.compile(r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)+")
@@ -35,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     parser.add_argument("source", metavar="URL", help="a region's base URL")
     parser.add_argument("folder", type=Path, help="where the copy goes; made where it is not there")
-    parser.add_argument("--token-file", type=Path, default=LOCAL_TOKEN, help=f"a bearer token (default {LOCAL_TOKEN})")
+    parser.add_argument(
+        "--token-file", type=Path, default=AUDITOR_TOKEN, help=f"a bearer token (default {AUDITOR_TOKEN})"
+    )
     parser.add_argument("--json", action="store_true", help="answer JSON")
 
 
@@ -57,8 +56,7 @@ def copy_lake(source: Files, folder: Path) -> tuple[int, int, int]:
     """How many files were copied, their bytes, and how many were there. Raises Refused, Unreadable or OSError."""
     listed = [_checked(file, prefix) for prefix in PREFIXES for file in source.list(prefix)]
     wanted = [file for file in listed if not _is_there(folder / file.name, file)]
-    console = Console(stderr=True)
-    for file in track(wanted, "Files", console=console, transient=True, disable=not console.is_terminal):
+    for file in show_progress(wanted, "Files"):
         _copy(source, file, folder / file.name)
     return len(wanted), sum(file.size for file in wanted), len(listed) - len(wanted)
 

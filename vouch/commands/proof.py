@@ -14,10 +14,9 @@ from typing import Any
 from audit.canonical import read_canonical
 from audit.proofs import NotProven, Proven, check_proof, read_proof
 from audit.records import digest_of_event, keeps_commitment
-from audit.verifying.lake import DEFAULT_ORIGIN
 from vouch.verdict import escape
 from vouch.verifier_keys import UnusableKey
-from vouch.verify_inputs import read_trusted
+from vouch.verify_inputs import add_key_arguments, read_trusted
 
 NOT_PROVEN, NOT_CHECKED = 1, 2
 
@@ -25,13 +24,7 @@ NOT_PROVEN, NOT_CHECKED = 1, 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A file, keys, and the receipt that the caller got."""
     parser.add_argument("file", type=Path, help="the answer to GET /api/v1/decisions/{id}?proof=true, or its proof")
-    parser.add_argument(
-        "--key", action="append", required=True, metavar="KEY",
-        help="a public key that is believed: a C2SP verifier key, a file of them, or a file with PEM; repeatable",
-    )  # fmt: skip
-    parser.add_argument(
-        "--origin", default=DEFAULT_ORIGIN, help=f"the origin of the checkpoints (default {DEFAULT_ORIGIN})"
-    )
+    add_key_arguments(parser)
     parser.add_argument("--receipt", metavar="DIGEST", help="the record_digest that the caller of the decision got")
     parser.add_argument("--json", action="store_true", help="answer JSON")
 

@@ -10,10 +10,9 @@ import tarfile
 from pathlib import Path
 from urllib.parse import quote
 
-from vouch.calls import Refused, Region, content_digest, read_token
+from vouch.calls import LOCAL_TOKENS, LOCAL_URL, Refused, Region, content_digest, read_token
 
-LOCAL_URL = "http://127.0.0.1:7071"
-LOCAL_TOKEN = Path(".local/tokens/operator.jwt")
+LOCAL_TOKEN = LOCAL_TOKENS / "operator.jwt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

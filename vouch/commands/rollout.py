@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from vouch.calls import Refused, Region, read_token
+from vouch.calls import LOCAL_TOKENS, LOCAL_URL, Refused, Region, read_token
 from vouch.rollout_picture import EXIT_CODES, LOOK_S, UNDER_WAY, watch_live, write_lines
 
 Document = Mapping[str, Any]
 ROLLOUTS = "/api/v1/rollouts"
 SHOWN = frozenset({"id", "model", "target", "phase", "message", "wave", "waves", "gate", "plan", "regions", "timeline"})
-LOCAL_URL = "http://127.0.0.1:7071"
 PATIENCE_S = 120.0
 """For so long a rollout that is watched may be out of sight."""
-TOKENS = Path(".local/tokens")
 ROLES = {"approve": "approver", "reject": "approver", "promote-full": "approver"}
 """Whose token is taken where none is named: as a rule the operator's, who may not promote in full what it started."""
 
@@ -40,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit code."""
     try:
-        file = arguments.token_file or TOKENS / f"{ROLES.get(arguments.verb, 'operator')}.jwt"
+        file = arguments.token_file or LOCAL_TOKENS / f"{ROLES.get(arguments.verb, 'operator')}.jwt"
         control = Region(arguments.url, read_token(file))
         return RUN[arguments.verb](control, arguments)
     except Refused as error:
@@ -199,7 +197,9 @@ def _say(arguments: argparse.Namespace, document: Document, text: str) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.add_argument("--url", default=LOCAL_URL, help=f"the control region's base URL (default {LOCAL_URL})")
-    parser.add_argument("--token-file", type=Path, help=f"a file with a bearer token (default {TOKENS}/<role>.jwt)")
+    parser.add_argument(
+        "--token-file", type=Path, help=f"a file with a bearer token (default {LOCAL_TOKENS}/<role>.jwt)"
+    )
     parser.add_argument("--json", action="store_true", help="answer JSON")
     if verb in {"start", "lint"}:
         parser.add_argument("--plan", type=Path, help="a file with a plan as JSON")

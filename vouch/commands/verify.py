@@ -17,15 +17,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from audit.verifying.files import Unreadable
 from audit.verifying.findings import Finding
-from audit.verifying.lake import DEFAULT_ORIGIN, LakeCheck, NoTrail
+from audit.verifying.lake import LakeCheck, NoTrail
 from audit.verifying.receipts import InvalidReceipts, Receipt, Receipts, read_receipts
 from vouch.calls import Refused
-from vouch.copies import open_copy
+from vouch.copies import AUDITOR_TOKEN, open_copy
 from vouch.verdict import NOT_CHECKED, Verdict, build_document, write_text
 from vouch.verifier_keys import UnusableKey
-from vouch.verify_inputs import WitnessCopy, read_trusted
-
-TOKEN_FILE = Path(".local/tokens/auditor.jwt")
+from vouch.verify_inputs import WitnessCopy, add_key_arguments, read_trusted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = __doc__
     parser.add_argument("copy", metavar="PATH_OR_URL", help="a folder that is a copy of a lake, or a region's base URL")
-    parser.add_argument(
-        "--key", action="append", required=True, metavar="KEY",
-        help="a public key that is believed: a C2SP verifier key, a file of them, or a file with PEM; repeatable",
-    )  # fmt: skip
-    parser.add_argument(
-        "--origin", default=DEFAULT_ORIGIN, help=f"the origin of the checkpoints (default {DEFAULT_ORIGIN})"
-    )
+    add_key_arguments(parser)
     parser.add_argument(
         "--witness", metavar="PATH_OR_URL", help="the witness's lake, a folder of its notes, or one of them"
     )
@@ -50,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file",
         type=Path,
-        default=TOKEN_FILE,
-        help=f"a file with a bearer token, for URLs (default {TOKEN_FILE})",
+        default=AUDITOR_TOKEN,
+        help=f"a file with a bearer token, for URLs (default {AUDITOR_TOKEN})",
     )
     parser.add_argument("--json", action="store_true", help="answer one JSON document")
 
