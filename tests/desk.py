@@ -44,7 +44,7 @@ from tests.fakes import (
     MemoryReservations,
     MemoryRows,
 )
-from tests.fakes_trail import MemoryLake, MemoryLanes, memory_trail
+from tests.fakes_trail import MemoryLake, MemoryLanes, RecordingSealing, memory_trail
 from triggers.blueprints import build_blueprint
 from triggers.decisions import decisions_blueprint
 from triggers.durable_blueprints import durable_blueprint
@@ -141,17 +141,6 @@ class RecordingEngine:
     def _fail(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-@dataclass
-class RecordingSealing:
-    """Remembers what it was asked to seal."""
-
-    started: list[str] = field(default_factory=list)
-
-    async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
-        self.started.append(instance)
-        return True
 
 
 class RoleTokens:

@@ -296,6 +296,17 @@ class MemoryRecordKeys:
 
 
 @dataclass
+class RecordingSealing:
+    """Remembers what it was asked to seal."""
+
+    started: list[str] = field(default_factory=list)
+
+    async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
+        self.started.append(instance)
+        return True
+
+
+@dataclass
 class MemoryIndex:
     """The index in memory: handles with their records."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import azure.functions as func
 
 from flows.errors import NotFound
+from flows.releasing.bring_version import Published
 from triggers import schemas
 from triggers.archives import MIMETYPE, check_digest, digest_header, read_archive, write_archive
 from triggers.blueprints import build_blueprint
@@ -29,12 +30,12 @@ def registry_blueprint(edge: Edge) -> func.Blueprint:
         check_digest(exchange.header("content-digest"), exchange.raw_body)
         files, (name, version) = read_archive(exchange.raw_body), _named(exchange)
         published = await versions.publish_model(exchange.call, name, version, files)
-        return _published(published.name, published.version, published.digest, published.is_new)
+        return _reply(published)
 
     async def publish_policy(exchange: Exchange) -> Reply:
         name, version = _named(exchange)
         published = await versions.publish_policy(exchange.call, name, version, exchange.raw_body)
-        return _published(published.name, published.version, published.digest, published.is_new)
+        return _reply(published)
 
     async def list_versions(exchange: Exchange) -> Reply:
         name = exchange.param("name")
@@ -81,6 +82,5 @@ def _named(exchange: Exchange) -> tuple[str, str]:
     return exchange.param("name"), exchange.param("version")
 
 
-def _published(name: str, version: str, digest: str, is_new: bool) -> Reply:
-    told = {"name": name, "version": version, "digest": digest, "is_new": is_new}
-    return Reply(told, 201 if is_new else 200)
+def _reply(published: Published) -> Reply:
+    return Reply(published, 201 if published.is_new else 200)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from adapters.azure_storage import AzureStorage, connect_by_string
 from local.azurite import Azurite, start_azurite
 from tests.edge.ledger.proxy import Proxy
 
@@ -59,3 +60,19 @@ async def proxy(azurite: Azurite) -> AsyncIterator[Proxy]:
 def proxied(azurite: Azurite, account: str, proxy: Proxy) -> str:
     """The account's connection string by way of the proxy."""
     return azurite.connection_string(account, table_port=proxy.port)
+
+
+@pytest.fixture
+async def storage(connection_string: str) -> AsyncIterator[AzureStorage]:
+    """That account, opened."""
+    connected = connect_by_string(connection_string)
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+async def proxied_storage(proxied: str) -> AsyncIterator[AzureStorage]:
+    """The same by way of the proxy."""
+    connected = connect_by_string(proxied)
+    yield connected
+    await connected.close()

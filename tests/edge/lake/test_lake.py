@@ -19,13 +19,6 @@ NAME = "audit/decisions/v1/region=westeurope/year=2026/month=11/day=23/hour=21/2
 
 
 @pytest.fixture
-async def storage(connection_string: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(connection_string)
-    yield connected
-    await connected.close()
-
-
-@pytest.fixture
 def lake(storage: AzureStorage) -> BlobsLake:
     return BlobsLake(storage.blobs)
 

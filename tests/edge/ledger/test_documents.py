@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.azure_storage import connect_by_string
+from adapters.azure_storage import AzureStorage, connect_by_string
 from adapters.blobs_documents import BlobsDocuments
 from flows.errors import StorageFailed
 from tests.edge.conftest import free_port
 
 
 @pytest.fixture
-async def documents(connection_string: str) -> AsyncIterator[BlobsDocuments]:
-    storage = connect_by_string(connection_string)
-    yield BlobsDocuments(storage)
-    await storage.close()
+def documents(storage: AzureStorage) -> BlobsDocuments:
+    return BlobsDocuments(storage)
 
 
 async def test_document_that_was_never_written_is_none(documents: BlobsDocuments) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from adapters.azure_storage import AzureStorage, connect_by_string
+from adapters.azure_storage import AzureStorage
 from adapters.tables_lane import WriteLimits
 from adapters.tables_ledger import TablesLedger
 from audit.ids import lane_of, mint_id, time_of
@@ -38,20 +37,6 @@ class SetClock:
 
     def monotonic(self) -> float:
         return self.time.timestamp()
-
-
-@pytest.fixture
-async def storage(connection_string: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(connection_string)
-    yield connected
-    await connected.close()
-
-
-@pytest.fixture
-async def proxied_storage(proxied: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(proxied)
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture

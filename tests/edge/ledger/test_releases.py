@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from adapters.azure_asking import AskLimits
-from adapters.azure_storage import connect_by_string
+from adapters.azure_storage import AzureStorage
 from adapters.tables_releases import TablesReleases
 from flows.errors import StorageFailed, Superseded
 from scoring.release import Release, Target
@@ -32,10 +31,8 @@ CANDIDATE = replace(
 
 
 @pytest.fixture
-async def releases(proxied: str) -> AsyncIterator[TablesReleases]:
-    storage = connect_by_string(proxied)
-    yield TablesReleases(storage, AskLimits(deadline_s=2.0, attempt_s=0.3))
-    await storage.close()
+def releases(proxied_storage: AzureStorage) -> TablesReleases:
+    return TablesReleases(proxied_storage, AskLimits(deadline_s=2.0, attempt_s=0.3))
 
 
 async def test_release_is_read_back_as_it_was_written(releases: TablesReleases) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.azure_asking import AskLimits
-from adapters.azure_storage import connect_by_string
+from adapters.azure_storage import AzureStorage
 from adapters.tables_reservations import TablesReservations
 from adapters.tables_rest import Read
 from audit.ids import mint_id
@@ -29,10 +29,8 @@ def rows(count: int, seed: int = 1) -> list[Reservation]:
 
 
 @pytest.fixture
-async def reservations(proxied: str) -> AsyncIterator[TablesReservations]:
-    storage = connect_by_string(proxied)
-    yield TablesReservations(storage, AskLimits(deadline_s=2.0, attempt_s=0.3))
-    await storage.close()
+def reservations(proxied_storage: AzureStorage) -> TablesReservations:
+    return TablesReservations(proxied_storage, AskLimits(deadline_s=2.0, attempt_s=0.3))
 
 
 @pytest.mark.parametrize("count", [1, 100, 101, 1_200])
@@ -146,13 +144,11 @@ class TakenOver(TablesReservations):
         return await super()._delete_together(partition, reads)
 
 
-async def test_sweep_leaves_a_row_that_is_taken_over_meanwhile(proxied: str) -> None:
-    storage = connect_by_string(proxied)
-    reservations = TakenOver(storage)
+async def test_sweep_leaves_a_row_that_is_taken_over_meanwhile(proxied_storage: AzureStorage) -> None:
+    reservations = TakenOver(proxied_storage)
     await reservations.insert(PARTITION, rows(3))
     assert await reservations.sweep(NOW, "", pages=1) == Swept(2, "")
     assert [row.key for row in await reservations.read(PARTITION)] == ["0000"]
-    await storage.close()
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_ANSWER, Fault.BUSY, Fault.FAILED_AFTER])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from adapters.azure_asking import AskLimits
-from adapters.azure_storage import connect_by_string
+from adapters.azure_storage import AzureStorage
 from adapters.tables_rows import TablesRows
 from flows.errors import StorageFailed, Superseded
 from flows.ports import Row
@@ -18,10 +17,8 @@ LARGE = {"text": "ä" * 30_000}
 
 
 @pytest.fixture
-async def rows(proxied: str) -> AsyncIterator[TablesRows]:
-    storage = connect_by_string(proxied)
-    yield TablesRows(storage, "rollouts", AskLimits(deadline_s=2.0, attempt_s=0.5))
-    await storage.close()
+def rows(proxied_storage: AzureStorage) -> TablesRows:
+    return TablesRows(proxied_storage, "rollouts", AskLimits(deadline_s=2.0, attempt_s=0.5))
 
 
 async def read(rows: TablesRows, key: str) -> Row:

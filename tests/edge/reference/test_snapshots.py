@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.azure_storage import AzureStorage, connect_by_string
+from adapters.azure_storage import AzureStorage
 from adapters.blobs_lake import READ_BYTES, BlobsLake
 from adapters.tables_rows import TablesRows
 from flows.errors import Superseded, UnsoundSnapshot
@@ -16,13 +15,6 @@ from flows.reference.load_snapshot import load_snapshot, snapshot_folder
 from tests.fakes import LookupModel
 from tests.snapshots import DATASET, Files, digest_of, snapshot_of
 from tests.unit.flows.conftest import CALL, Stage
-
-
-@pytest.fixture
-async def storage(connection_string: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(connection_string)
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture

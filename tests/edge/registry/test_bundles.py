@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,13 +13,6 @@ from adapters.blobs_rest import CREATE_ONLY, VERSION
 from flows.errors import StorageFailed, Superseded
 
 FILES = {"manifest.json": b'{"a": 1}', "model.txt": b"tree\n" * 500_000}
-
-
-@pytest.fixture
-async def storage(connection_string: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(connection_string)
-    yield connected
-    await connected.close()
 
 
 @pytest.fixture

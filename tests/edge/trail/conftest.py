@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.azure_asking import AskLimits
-from adapters.azure_storage import AzureStorage, connect_by_string
+from adapters.azure_storage import AzureStorage
 from adapters.tables_index import TablesIndex
 from adapters.tables_lane import WriteLimits
 from adapters.tables_lanes import TablesLanes
@@ -25,10 +25,8 @@ LIMITS = AskLimits(deadline_s=4.0, attempt_s=0.5)
 
 
 @pytest.fixture
-async def storage(proxied: str) -> AsyncIterator[AzureStorage]:
-    connected = connect_by_string(proxied)
-    yield connected
-    await connected.close()
+def storage(proxied_storage: AzureStorage) -> AzureStorage:
+    return proxied_storage
 
 
 @pytest.fixture

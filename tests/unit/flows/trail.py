@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -39,6 +38,7 @@ from tests.fakes_trail import (
     MemoryLanes,
     MemoryRecordKeys,
     MemoryVault,
+    RecordingSealing,
     SteppedRows,
     Steps,
 )
@@ -53,17 +53,6 @@ SETTINGS = SealSettings(window_s=HOUR, grace_s=60, at_once=4, look_back_s=86_400
 class NoRegions:
     async def __call__(self, region: str, method: str, path: str, *rest: object) -> Any:
         raise AssertionError("nobody is to be called")
-
-
-@dataclass
-class Instance:
-    """An orchestration engine that remembers what it was asked to start."""
-
-    started: list[str] = field(default_factory=list)
-
-    async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
-        self.started.append(instance)
-        return True
 
 
 class Trail:
@@ -81,7 +70,7 @@ class Trail:
         self.subject_rows, self.erasure_rows = SteppedRows(steps=self.steps), SteppedRows(steps=self.steps)
         self.ledger = LanesLedger(self.lanes, self.clock, self.steps)
         self.entropy = CountingEntropy()
-        self.engine = Instance()
+        self.engine = RecordingSealing()
         self.kept = MemoryBundles()
         self.note_rows = MemoryRows()
         self._count = 0

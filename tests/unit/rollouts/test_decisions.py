@@ -81,6 +81,11 @@ def test_errors_allowed_in_a_row_are_argos() -> None:
     assert ERRORS_ALLOWED == 4
 
 
+def decide_step(verdict: Verdict, no_data: NoDataPolicy, synthetic: Verdict | None, errors: int) -> Decision:
+    golden = judged(synthetic) if synthetic else None
+    return decide_after_analysis(judged(verdict), no_data, is_step=True, errors_in_a_row=errors, synthetic=golden)
+
+
 EVERY_CASE = list(product(Verdict, NoDataPolicy, [None, *Verdict], [0, ERRORS_ALLOWED + 1]))
 
 
@@ -88,13 +93,7 @@ EVERY_CASE = list(product(Verdict, NoDataPolicy, [None, *Verdict], [0, ERRORS_AL
 def test_step_proceeds_only_on_success_of_live_or_where_asked_for_synthetic_deals(
     verdict: Verdict, no_data: NoDataPolicy, synthetic: Verdict | None, errors: int
 ) -> None:
-    decision = decide_after_analysis(
-        judged(verdict),
-        no_data,
-        is_step=True,
-        errors_in_a_row=errors,
-        synthetic=judged(synthetic) if synthetic else None,
-    )
+    decision = decide_step(verdict, no_data, synthetic, errors)
     by_synthetic = (verdict, no_data, synthetic) == (Verdict.NO_DATA, SYNTHETIC, Verdict.SUCCESSFUL)
     assert isinstance(decision, Proceed) == (verdict is Verdict.SUCCESSFUL or by_synthetic)
 
@@ -103,12 +102,6 @@ def test_step_proceeds_only_on_success_of_live_or_where_asked_for_synthetic_deal
 def test_golden_set_is_asked_for_once(
     verdict: Verdict, no_data: NoDataPolicy, synthetic: Verdict | None, errors: int
 ) -> None:
-    decision = decide_after_analysis(
-        judged(verdict),
-        no_data,
-        is_step=True,
-        errors_in_a_row=errors,
-        synthetic=judged(synthetic) if synthetic else None,
-    )
+    decision = decide_step(verdict, no_data, synthetic, errors)
     if synthetic is not None:
         assert not isinstance(decision, RunSynthetic)
