@@ -19,7 +19,8 @@ def reference_blueprint(edge: Edge) -> func.Blueprint:
     async def activate(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Activation)
         digest = f"sha256:{given.manifest_sha256}"
-        active = await service.activate_snapshot(exchange.call, exchange.param("dataset"), given.snapshot, digest)
+        dataset = exchange.param("dataset")
+        active = await service.activate_snapshot(exchange.call, dataset, given.snapshot, digest, given.allow_empty)
         return Reply(asdict(active))
 
     async def list_datasets(exchange: Exchange) -> Reply:

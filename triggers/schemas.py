@@ -633,10 +633,12 @@ class SyntheticRun(Struct, forbid_unknown_fields=True):
 
 
 class Activation(Struct, forbid_unknown_fields=True):
-    """`snapshot` lies in the region's lake; `manifest_sha256` is that of its manifest.json, in hex."""
+    """`snapshot` lies in the region's lake; `manifest_sha256` is that of its manifest.json, in hex. One
+    without a row is refused unless `allow_empty` says that it is meant."""
 
     snapshot: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     manifest_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    allow_empty: bool = False
 
 
 class ActiveSnapshot(Struct):

@@ -1,7 +1,7 @@
 """Activate a snapshot of a reference dataset: from then on every instance of this region looks into it.
 
 1. check:   the manifest is the one that was delivered, every file and row is sound, the models here find what they
-            look up; nothing is changed before all of that is so;
+            look up, there are rows unless none are meant; nothing is changed before all of that is so;
 2. record:  an audit record, before the change (`docs/decisions/0004-audit-before-change.md`);
 3. switch:  one row, only if it is still as it was read, so that there is one active snapshot at every moment.
 
@@ -24,6 +24,11 @@ from flows.write_record import Note, WriteRecord
 from scoring.lookups import find_table_faults
 from scoring.reference_table import InvalidSnapshot, ReferenceTable
 
+_EMPTY = (
+    "it has no row, so every look-up would find nothing: look at what produced it, or activate it with allow_empty "
+    "true if none are meant"
+)
+
 
 class ActivateSnapshot:
     def __init__(
@@ -42,13 +47,17 @@ class ActivateSnapshot:
         self._write = write
         self._clock = clock
 
-    async def __call__(self, call: Call, dataset: str, snapshot: str, digest: str) -> ActiveSnapshot:
+    async def __call__(
+        self, call: Call, dataset: str, snapshot: str, digest: str, allow_empty: bool = False
+    ) -> ActiveSnapshot:
         """What is active now. Raises UnsoundSnapshot, Superseded, LedgerBusy or LedgerUnavailable."""
         before, row = await self._find(dataset)
         if before is not None and (before.snapshot, before.digest) == (snapshot, digest):
             return before
         table = await self._load(dataset, snapshot, digest)
         self._check_needs(table)
+        if not table.rows and not allow_empty:
+            raise UnsoundSnapshot(_EMPTY)
         generation = before.generation + 1 if before else 1
         now = format_time(self._clock.now())
         active = ActiveSnapshot(dataset, snapshot, digest, len(table.rows), generation, now)

@@ -109,6 +109,18 @@ async def test_damaged_snapshot_is_refused_with_its_file_and_nothing_is_active(d
     assert (await activate(desk)).status_code == 200
 
 
+async def test_snapshot_without_a_row_is_refused_unless_the_call_says_that_it_is_meant(desk: Desk) -> None:
+    digest = put(desk.lake, snapshot_of(rows=[]))
+    body = {"snapshot": "s1", "manifest_sha256": digest.removeprefix("sha256:")}
+    path = "/api/v1/reference/agents:activate"
+    problem = read(await desk.send("POST", path, body, "deliverer"))
+    assert problem["detail"] == (
+        "What was active still is: it has no row, so every look-up would find nothing: look at what produced it, "
+        "or activate it with allow_empty true if none are meant."
+    )
+    assert read(await desk.send("POST", path, {**body, "allow_empty": True}, "deliverer"))["rows"] == 0
+
+
 async def test_snapshot_without_what_the_models_here_look_up_is_refused(desk: Desk) -> None:
     problem = read(await activate(desk, snapshot_of(dataset=DATASET), "s1"))
     assert problem["detail"] == (

@@ -25,9 +25,10 @@ def snapshot_of(rows_per_file: int = 100) -> Files:
     return snapshot_of_dataset(rows_per_file=rows_per_file, dataset=DATASET)
 
 
-async def stage(ground: Ground, files: Files, digest: str = "", snapshot: str = "s1") -> None:
+async def stage(ground: Ground, files: Files, digest: str = "", snapshot: str = "s1", **ordered: object) -> None:
     """Stage a snapshot as the platform does: its order last."""
-    order = {"snapshot": snapshot, "manifest_sha256": (digest or digest_of(files)).removeprefix("sha256:")}
+    meant = (digest or digest_of(files)).removeprefix("sha256:")
+    order = {"snapshot": snapshot, "manifest_sha256": meant, **ordered}
     staged = {**files, "activate.json": json.dumps(order).encode()}
     await ground.fill({STAGED + name: content for name, content in staged.items()}, STAGING)
 
@@ -121,6 +122,19 @@ async def test_order_that_names_another_manifest_is_refused_by_the_region(ground
     await stage(ground, snapshot_of(), digest="sha256:" + "0" * 64)
     assert_refused(await deliver(ground), "NotActivated", "what was active still is")
     assert await active(desk) == []
+
+
+async def test_snapshot_without_a_row_is_active_only_where_the_order_says_that_it_is_meant(
+    ground: Ground, desk: Desk
+) -> None:
+    files = snapshot_of_dataset(dataset=DATASET, rows=[])
+    await stage(ground, files, allow_empty=False)
+    assert_refused(await deliver(ground), "NotActivated", "it has no row", "allow_empty")
+    assert await active(desk) == []
+    await stage(ground, files, allow_empty=True)
+    run = await deliver(ground)
+    assert run.status == SUCCEEDED, run.error
+    assert [found["rows"] for found in await active(desk)] == [0]
 
 
 @pytest.mark.parametrize(

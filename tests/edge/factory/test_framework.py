@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from tests.edge.factory.conftest import AUDIENCE, STAGING, Ground
 from tests.factory.definitions import ROOT
 from tests.factory.runs import RUN_ID, Run, Step
 from tests.lakes import FIRST, Region, sound_lake
-from tests.snapshots import digest_of, snapshot_of
+from tests.snapshots import ROWS, digest_of, snapshot_of
 
 CONTAINERS = ("Until", "ForEach", "IfCondition", "Filter")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
@@ -209,12 +209,26 @@ async def test_framework_finds_an_expression_that_was_changed(ground: Ground, wa
         assert_same(run, walk, ground.settings)
 
 
-@pytest.mark.parametrize(("role", "fails"), [("deliverer", []), ("scorer", ["Say that it was refused"])])
+@pytest.mark.parametrize(
+    ("role", "rows", "ordered", "fails"),
+    [
+        ("deliverer", ROWS, {}, []),
+        ("scorer", ROWS, {}, ["Say that it was refused"]),
+        ("deliverer", [], {}, ["Say that it was refused"]),
+        ("deliverer", [], {"allow_empty": True}, []),
+    ],
+)
 async def test_framework_delivers_as_the_runner_does(
-    ground: Ground, walk: Walk, desk: Desk, role: str, fails: list[str]
+    ground: Ground,
+    walk: Walk,
+    desk: Desk,
+    role: str,
+    rows: Sequence[Mapping[str, object]],
+    ordered: dict[str, bool],
+    fails: list[str],
 ) -> None:
-    files = snapshot_of(rows_per_file=1, dataset="offices")
-    order = {"snapshot": "s1", "manifest_sha256": digest_of(files).removeprefix("sha256:")}
+    files = snapshot_of(rows=rows, rows_per_file=1, dataset="offices")
+    order = {"snapshot": "s1", "manifest_sha256": digest_of(files).removeprefix("sha256:"), **ordered}
     staged = files | {"activate.json": json.dumps(order).encode()}
     await ground.fill({f"reference_out/offices/s1/{name}": content for name, content in staged.items()}, STAGING)
     ground.tokens[AUDIENCE] = role

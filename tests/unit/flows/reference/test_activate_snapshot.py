@@ -115,6 +115,18 @@ async def test_snapshot_without_the_column_that_a_model_looks_up_is_refused(stag
     assert standing(stage) is None
 
 
+async def test_snapshot_without_a_row_is_refused_unless_that_is_meant(stage: Stage) -> None:
+    await activate(stage)
+    digest, before = put(stage.lake, snapshot_of("s2", rows=[]), "s2"), standing(stage)
+    with pytest.raises(UnsoundSnapshot, match=r"has no row, so every look-up would find nothing: .*allow_empty"):
+        await stage.activate(CALL, DATASET, "s2", digest)
+    assert standing(stage) == before
+    assert len(stage.ledger.events(ACTIVATED)) == 1
+
+    active = await stage.activate(CALL, DATASET, "s2", digest, allow_empty=True)
+    assert (active.snapshot, active.rows, active.generation) == ("s2", 0, 2)
+
+
 async def test_crash_between_record_and_switch_leaves_what_was_active_and_can_be_repeated(stage: Stage) -> None:
     await activate(stage, "s1")
     stage.reference_rows.failure_of_writes = StorageFailed("gone")
