@@ -124,7 +124,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         least_approval=reader.parsed("VOUCH_LEAST_APPROVAL", parse_least_approval, "*=firstWave"),
         control_schedule=reader.text("VOUCH_CONTROL_SCHEDULE", "0 */5 * * * *"),
         notify_url=reader.text("VOUCH_NOTIFY_URL", ""),
-        notify_secret=reader.text("VOUCH_NOTIFY_SECRET", "").encode() or b"",
+        notify_secret=reader.text("VOUCH_NOTIFY_SECRET", "").encode(),
         stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", _positive_float, "1800"),
         keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", _positive_float, "86400"),
         seal=SealSettings(

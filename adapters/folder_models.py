@@ -18,7 +18,7 @@ class ModelsNotLoaded(RuntimeError):
 
 
 class FolderModels:
-    """Implements the port `Models`."""
+    """What came with the app, for `HeldModels`."""
 
     def __init__(self, folder: Path) -> None:
         """Load every bundle under `folder`. Raises ModelsNotLoaded."""

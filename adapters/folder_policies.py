@@ -13,7 +13,7 @@ class PoliciesNotLoaded(RuntimeError):
 
 
 class FolderPolicies:
-    """Implements the port `Policies`."""
+    """What came with the app, for `HeldPolicies`."""
 
     def __init__(self, folder: Path) -> None:
         """Load every policy under `folder`. Raises PoliciesNotLoaded."""

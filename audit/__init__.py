@@ -1,1 +1,1 @@
-"""The audit trail, pure: records, ids, lanes and counters, over bytes and values."""
+"""The audit trail, pure: records, lanes, segments, manifests, the chain and proofs, over bytes and values."""

@@ -8,12 +8,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from audit.chain import InvalidEntry
-from audit.manifests import InvalidManifest
-from flows.errors import StorageFailed
-from flows.ports import EngineFailed
-from flows.sealing.trail_room import TrailRoom
-from flows.trail_ports import VaultFailed
+from flows.sealing.trail_room import FAULTS, TrailRoom
 
 logger = logging.getLogger("vouch.trail")
 
@@ -25,7 +20,7 @@ def seal_timer_blueprint(room: TrailRoom, schedule: str) -> df.Blueprint:
     async def seal_tick(timer: func.TimerRequest, client: Any) -> None:
         try:
             await room.tick(client)
-        except (StorageFailed, VaultFailed, EngineFailed, InvalidEntry, InvalidManifest) as error:
+        except FAULTS as error:
             logger.error("The trail could not be looked after: %s. It is tried again at the next turn.", error)  # noqa: TRY400
 
     bound = blueprint.durable_client_input(client_name="client")(seal_tick)

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from audit.chain import InvalidEntry
-from audit.manifests import InvalidManifest
 from audit.windows import Window, parse_window, window_of
-from flows.errors import LedgerUnavailable, NotFound, StorageFailed, WindowOpen
-from flows.ports import EngineFailed
-from flows.sealing.trail_room import TrailRoom
-from flows.trail_ports import VaultFailed
+from flows.errors import LedgerUnavailable, NotFound, WindowOpen
+from flows.sealing.trail_room import FAULTS, TrailRoom
 from triggers import schemas
 from triggers.edge import Answer, Exchange, Reply
 from triggers.endpoints import KEEP_CHECKPOINT, READ_EXPORTS, READ_WITNESS, SEAL_EXPORT, Endpoint
@@ -60,7 +56,7 @@ async def _stored(asked: Awaitable[T]) -> T:
     """The answer; what storage or the vault can't do now is told as the ledger's being unavailable."""
     try:
         return await asked
-    except (StorageFailed, VaultFailed, EngineFailed, InvalidEntry, InvalidManifest) as error:
+    except FAULTS as error:
         raise LedgerUnavailable(f"the trail can't be read: {error}") from error
 
 

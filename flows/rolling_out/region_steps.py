@@ -11,8 +11,9 @@ Every step is safe to ask twice, and comes to nothing when it is late: changes n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,90 +35,89 @@ class StepFault(Exception):
         return {"fault": {"kind": self.kind, "detail": self.detail}}
 
 
+Step = Callable[["RegionSteps", Document], Awaitable[Document]]
+
+
+def _told_as_value(step: Step) -> Step:
+    """The same step, whose fault is its answer."""
+
+    @wraps(step)
+    async def answer(steps: RegionSteps, order: Document) -> Document:
+        try:
+            return await step(steps, order)
+        except StepFault as fault:
+            return fault.to_json()
+
+    return answer
+
+
 class RegionSteps:
-    """Each step answers a document, or one with a `fault`; none raises for what a region does."""
+    """Each step of a rollout answers a document, or one with a `fault`, and raises nothing for what a region does; what
+    the reconciler asks raises StepFault."""
 
     def __init__(self, call: RegionCalls) -> None:
         self._call = call
 
+    @_told_as_value
     async def open_rollout(self, order: Document) -> Document:
         """Mark the release as under this rollout. Answers {generation, stable}: what stands, and what to go back to."""
+        region, path = order["region"], _release_path(order)
+        present = await self._ask_release(region, "GET", path)
+        if present["rollout_id"] != order["rollout_id"]:
+            change = _change(order, present["stable"], None, 0, 0.0)
+            headers = {"If-Match": f'"{present["generation"]}"'}
+            present = await self._ask_release(region, "PUT", path, change, headers)
+        return {"generation": present["generation"], "stable": present["stable"]}
 
-        async def step() -> Document:
-            region, path = order["region"], _release_path(order)
-            present = await self._ask_release(region, "GET", path)
-            if present["rollout_id"] != order["rollout_id"]:
-                change = _change(order, present["stable"], None, 0, 0.0)
-                headers = {"If-Match": f'"{present["generation"]}"'}
-                present = await self._ask_release(region, "PUT", path, change, headers)
-            return {"generation": present["generation"], "stable": present["stable"]}
-
-        return await _as_value(step())
-
+    @_told_as_value
     async def pull_version(self, order: Document) -> Document:
         """Have the region fetch, verify, keep and warm up what is to be served. Answers {digest}."""
+        region, target = order["region"], order["target"]
+        if order.get("policy_digest"):
+            path = _policy_path(*target["policy"].split("/", 1))
+            await self._ask(region, "POST", f"{path}:pull", {"digest": order["policy_digest"]})
+        path = _version_path(order["model"], target["version"])
+        answer = await self._ask(region, "POST", f"{path}:pull", {"digest": order["digest"]})
+        if not isinstance(answer.get("digest"), str):
+            raise StepFault(FAILED, f"{region} answered with no digest")
+        return {"digest": answer["digest"]}
 
-        async def step() -> Document:
-            region, target = order["region"], order["target"]
-            if order.get("policy_digest"):
-                path = _policy_path(*target["policy"].split("/", 1))
-                await self._ask(region, "POST", f"{path}:pull", {"digest": order["policy_digest"]})
-            path = _version_path(order["model"], target["version"])
-            answer = await self._ask(region, "POST", f"{path}:pull", {"digest": order["digest"]})
-            if not isinstance(answer.get("digest"), str):
-                raise StepFault(FAILED, f"{region} answered with no digest")
-            return {"digest": answer["digest"]}
-
-        return await _as_value(step())
-
+    @_told_as_value
     async def set_release(self, order: Document) -> Document:
         """Serve what the step says. Answers {generation}."""
+        change = _change(order, order["stable"], order["candidate"], order["weight"], order["shadow_share"])
+        headers = {"If-Match": f'"{order["generation"]}"'}
+        answer = await self._ask_release(order["region"], "PUT", _release_path(order), change, headers)
+        return {"generation": answer["generation"]}
 
-        async def step() -> Document:
-            change = _change(order, order["stable"], order["candidate"], order["weight"], order["shadow_share"])
-            headers = {"If-Match": f'"{order["generation"]}"'}
-            answer = await self._ask_release(order["region"], "PUT", _release_path(order), change, headers)
-            return {"generation": answer["generation"]}
-
-        return await _as_value(step())
-
+    @_told_as_value
     async def watch_region(self, order: Document) -> Document:
         """Lengthen the lease and read the metrics. Answers {reading}."""
+        region, path = order["region"], _release_path(order)
+        renewal = {name: order[name] for name in ("rollout_id", "generation", "valid_until")}
+        await self._ask(region, "POST", f"{path}:renew", renewal)
+        span = {
+            "since": order["since"],
+            "generation": order["first_generation"],
+            "step_generation": order["step_generation"],
+        }
+        return {"reading": await self._ask(region, "GET", f"{path}/metrics?{urlencode(span)}")}
 
-        async def step() -> Document:
-            region, path = order["region"], _release_path(order)
-            renewal = {name: order[name] for name in ("rollout_id", "generation", "valid_until")}
-            await self._ask(region, "POST", f"{path}:renew", renewal)
-            span = {
-                "since": order["since"],
-                "generation": order["first_generation"],
-                "step_generation": order["step_generation"],
-            }
-            return {"reading": await self._ask(region, "GET", f"{path}/metrics?{urlencode(span)}")}
-
-        return await _as_value(step())
-
+    @_told_as_value
     async def run_synthetic(self, order: Document) -> Document:
         """Score the golden set of the version. Answers {reading}."""
+        target = order["target"]
+        path = f"{_version_path(order['model'], target['version'])}:synthetic"
+        return {"reading": await self._ask(order["region"], "POST", path, {"policy": target["policy"]})}
 
-        async def step() -> Document:
-            target = order["target"]
-            path = f"{_version_path(order['model'], target['version'])}:synthetic"
-            return {"reading": await self._ask(order["region"], "POST", path, {"policy": target["policy"]})}
-
-        return await _as_value(step())
-
+    @_told_as_value
     async def close_rollout(self, order: Document) -> Document:
         """End the rollout in the region and go back to `stable` (None: keep what it promoted). Answers {generation}."""
-
-        async def step() -> Document:
-            closing = {name: order[name] for name in ("rollout_id", "stable", "reason", "change_id")}
-            answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:close", closing)
-            if order["stable"] is not None and answer["stable"] != order["stable"]:
-                raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {_why_not(order['stable'], answer)}")
-            return {"generation": answer["generation"]}
-
-        return await _as_value(step())
+        closing = {name: order[name] for name in ("rollout_id", "stable", "reason", "change_id")}
+        answer = await self._ask_release(order["region"], "POST", f"{_release_path(order)}:close", closing)
+        if order["stable"] is not None and answer["stable"] != order["stable"]:
+            raise StepFault(REFUSED, f"serves {answer['stable']['version']}: {_why_not(order['stable'], answer)}")
+        return {"generation": answer["generation"]}
 
     async def reconcile(self, order: Document) -> Document:
         """Serve the target unless that is what stands, or a hold does. Answers {state, detail}, and `names` where the
@@ -199,14 +199,6 @@ class RegionSteps:
         if answer.status < 300:
             return answer.body
         raise StepFault(_kind_of(answer.status, answer.body), _describe(answer.status, answer.body))
-
-
-async def _as_value(step: Any) -> Document:
-    try:
-        answer: Document = await step
-    except StepFault as fault:
-        return fault.to_json()
-    return answer
 
 
 def _why_not(stable: Document, present: Document) -> str:

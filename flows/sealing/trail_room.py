@@ -12,12 +12,14 @@ from typing import Any, Protocol
 
 import msgspec
 
+from audit.chain import InvalidEntry
 from audit.counters import Counters
 from audit.feature_counts import FeatureCounts
-from audit.manifests import LaneEntry
+from audit.manifests import InvalidManifest, LaneEntry
 from audit.segments import FileEntry
 from audit.windows import parse_window
-from flows.ports import Clock
+from flows.errors import StorageFailed
+from flows.ports import Clock, EngineFailed
 from flows.privacy.finish_erasures import FinishErasures
 from flows.sealing.chain_log import ChainLog
 from flows.sealing.current_trail_health import CurrentTrailHealth
@@ -28,8 +30,12 @@ from flows.sealing.seal_lane import SealedLane, SealLane
 from flows.sealing.seal_window import Due, SealWindow
 from flows.sealing.watch_trail import WatchTrail
 from flows.sealing.witness import KeepCheckpoint, TellWitness
+from flows.trail_ports import VaultFailed
 
 Document = Mapping[str, Any]
+FAULTS = (StorageFailed, VaultFailed, EngineFailed, InvalidEntry, InvalidManifest)
+"""What the room raises where storage, vault or engine don't answer, or the lake holds something else than it should."""
+
 logger = logging.getLogger("vouch.trail")
 
 
@@ -62,7 +68,7 @@ class TrailRoom:
 
     async def tick(self, client: Any) -> None:
         """What the timer does: start what is due, carry on with erasures, tell the witness, lay the schemas, and leave
-        a note of how the trail is. Raises StorageFailed, InvalidEntry, VaultFailed or EngineFailed."""
+        a note of how the trail is. Raises one of FAULTS."""
         due = await self.seal.due()
         for one in due:
             await self.start(client, one)
