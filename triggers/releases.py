@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import azure.functions as func
 
+from flows.calls import Call
 from flows.errors import InvalidRequest
 from flows.releasing import release_changes
 from flows.releasing.read_metrics import Span
@@ -17,7 +18,7 @@ from scoring.faults import Fault
 from scoring.release import Release, Target
 from triggers import schemas
 from triggers.blueprints import build_blueprint
-from triggers.edge import Edge, Exchange, Reply
+from triggers.edge import Answer, Edge, Exchange, Reply
 from triggers.endpoints import (
     CHANGE_RELEASE,
     CLOSE_RELEASE,
@@ -61,19 +62,13 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
             await service.change_release.close(exchange.call, exchange.param("model"), closing, _change_id(given))
         )
 
-    async def withdraw(exchange: Exchange) -> Reply:
-        given = read_typed(exchange.body, schemas.Withdrawal)
-        change = service.change_release.withdraw
-        return _reply(
-            await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
-        )
+    def withdrawal(change: Callable[[Call, str, str, str, str], Awaitable[Release]]) -> Answer:
+        async def answer(exchange: Exchange) -> Reply:
+            given = read_typed(exchange.body, schemas.Withdrawal)
+            model, change_id = exchange.param("model"), _change_id(given)
+            return _reply(await change(exchange.call, model, given.version, given.reason, change_id))
 
-    async def unwithdraw(exchange: Exchange) -> Reply:
-        given = read_typed(exchange.body, schemas.Withdrawal)
-        change = service.undo_version.lift_here
-        return _reply(
-            await change(exchange.call, exchange.param("model"), given.version, given.reason, _change_id(given))
-        )
+        return answer
 
     async def unhold(exchange: Exchange) -> Reply:
         given = read_typed(exchange.body, schemas.Reasoned)
@@ -89,8 +84,8 @@ def releases_blueprint(edge: Edge) -> func.Blueprint:
         CHANGE_RELEASE: change,
         RENEW_RELEASE: renew,
         CLOSE_RELEASE: close,
-        WITHDRAW: withdraw,
-        UNWITHDRAW: unwithdraw,
+        WITHDRAW: withdrawal(service.change_release.withdraw),
+        UNWITHDRAW: withdrawal(service.undo_version.lift_here),
         UNHOLD: unhold,
     }
     return build_blueprint(edge, answers)

@@ -10,22 +10,19 @@ What was deleted in part is proven by what is left of it. Memory is bounded by a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 
 import msgspec
 
-from audit.layout import PERFORMANCE, dataset_of
+from audit.layout import dataset_of
 from audit.manifests import Manifest
-from audit.sealing import digest_of_line
-from audit.segments import DamagedSegment, Facts, FileEntry, SegmentReader, build_entry, read_head
+from audit.segments import DamagedSegment, FileEntry
 from audit.windows import Window
 from flows.ports import Lake
 from flows.sealing.committed_manifests import CommittedManifests, NotProven, Reason
+from flows.sealing.read_back import ReadBack
 from flows.trail_ports import Lanes
-
-LINES_AT_ONCE = 100  # between two turns of the loop, so that deals are scored meanwhile
 
 
 class ProveWindow:
@@ -89,27 +86,15 @@ class _Reading:
 
 async def _read_lines(lake: Lake, entry: FileEntry) -> AsyncGenerator[tuple[str, str], None]:
     """Id and digest of each line; at the end the file must have been what its entry says."""
-    facts, reader = Facts(), SegmentReader()
+    reading = ReadBack(lake, entry.dataset, entry.name, entry.lane)
     try:
-        async for piece in lake.stream(entry.name):
-            for at, line in enumerate(reader.feed(piece)):
-                yield _add(facts, line, entry.dataset)
-                if at % LINES_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        reader.finish()
+        async with aclosing(reading.lines()) as lines:
+            async for found in lines:
+                yield found
     except (DamagedSegment, msgspec.DecodeError) as error:
         raise NotProven(Reason.DIFFERENT, f"{entry.name} can't be read back: {error}") from error
-    if build_entry(entry.dataset, entry.name, entry.lane, facts, reader.size, reader.sha256) != entry:
+    if reading.entry != entry:
         raise NotProven(Reason.DIFFERENT, f"{entry.name} is not what its manifest says")
-
-
-def _add(facts: Facts, line: bytes, dataset: str) -> tuple[str, str]:
-    if dataset == PERFORMANCE:
-        facts.add(line, "", PERFORMANCE)
-        return "", ""
-    head = read_head(line)
-    facts.add(line, head.id, head.type)
-    return head.id, digest_of_line(line)
 
 
 def _check_counts(manifests: list[Manifest], registered: Collection[str]) -> None:

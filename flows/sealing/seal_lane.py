@@ -30,14 +30,15 @@ from audit.ids import time_of
 from audit.key_pages import PAGE_SLOTS
 from audit.layout import DECISIONS, RELEASES, dataset_of, segment_name
 from audit.personal import DECISION, handle_of
-from audit.sealing import DamagedRow, LedgerRow, build_line, digest_of_line, handles_of, read_row, without_personal
-from audit.segments import DamagedSegment, Facts, FileEntry, SegmentReader, SegmentWriter, build_entry, read_head
+from audit.sealing import DamagedRow, LedgerRow, build_line, handles_of, read_row, without_personal
+from audit.segments import DamagedSegment, FileEntry, SegmentWriter
 from audit.windows import Window
 from flows.keys.keyring import Keyring
 from flows.keys.record_keys import RecordKeyring
 from flows.keys.subject_keys import SubjectKeys
 from flows.ports import Lake
 from flows.sealing.known_bins import KnownBins
+from flows.sealing.read_back import ReadBack
 from flows.trail_ports import Lanes, TrailIndex
 
 LINES_AT_ONCE = 20  # between two turns of the loop, some 3 ms, so that deals are scored meanwhile
@@ -189,20 +190,13 @@ class SealLane:
     async def _read_back(self, name: str, reading: _Pass) -> tuple[FileEntry, str]:
         """The facts of a segment as it lies in the lake, and the SHA-256 over its records' digests. Raises
         SegmentDiffers."""
-        facts, reader, digests = Facts(), SegmentReader(), sha256()
+        back, digests = ReadBack(self._lake, reading.dataset, name, reading.lane), sha256()
         try:
-            async for piece in self._lake.stream(name):
-                for at, line in enumerate(reader.feed(piece)):
-                    head = read_head(line)
-                    facts.add(line, head.id, head.type)
-                    digests.update(digest_of_line(line).encode())
-                    if at % LINES_AT_ONCE == 0:
-                        await asyncio.sleep(0)
-            reader.finish()
+            async for _, digest in back.lines():
+                digests.update(digest.encode())
         except (DamagedSegment, msgspec.DecodeError) as error:
             raise SegmentDiffers(f"{name} stands in the lake and is damaged: {error}") from error
-        entry = build_entry(reading.dataset, name, reading.lane, facts, reader.size, reader.sha256)
-        return entry, digests.hexdigest()
+        return back.entry, digests.hexdigest()
 
 
 def _read(entity: Mapping[str, Any], reading: _Pass) -> LedgerRow | None:

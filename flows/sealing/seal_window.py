@@ -20,10 +20,11 @@ from audit.feature_counts import FeatureCounts
 from audit.layout import PERFORMANCE, manifest_name, performance_name
 from audit.manifests import Difference, LaneEntry, Manifest, compare_counts, read_manifest
 from audit.performance import build_performance
-from audit.segments import Facts, FileEntry, SegmentReader, SegmentWriter, build_entry
+from audit.segments import FileEntry, SegmentWriter
 from audit.windows import Window, window_of
 from flows.ports import Clock, Lake
 from flows.sealing.chain_log import ChainLog
+from flows.sealing.read_back import ReadBack
 from flows.sealing.seal_lane import SealedLane
 from flows.trail_ports import Lanes, RegisteredLane
 
@@ -155,12 +156,10 @@ class SealWindow:
         return await self._read_performance(name)
 
     async def _read_performance(self, name: str) -> FileEntry:
-        facts, reader = Facts(), SegmentReader()
-        async for piece in self._lake.stream(name):
-            for line in reader.feed(piece):
-                facts.add(line, "", PERFORMANCE)
-        reader.finish()
-        return build_entry(PERFORMANCE, name, "", facts, reader.size, reader.sha256)
+        reading = ReadBack(self._lake, PERFORMANCE, name, "")
+        async for _ in reading.lines():
+            pass
+        return reading.entry
 
     async def _late(self, last: Window) -> list[Due]:
         """Windows of the chain that have lanes which no manifest holds."""
