@@ -5,7 +5,7 @@
 3. is there a body, is it small enough, is it JSON;
 4. the endpoint's own answer;
 5. errors to problems; a refused request of an authenticated caller is recorded, without its payload;
-6. one log line, which holds no feature, person, deal id or token.
+6. one log line, which holds no feature, person, deal id or token, but of a failure what it was.
 """
 
 from __future__ import annotations
@@ -144,6 +144,8 @@ class Edge:
         exchange.told["problem"] = kind.slug
         if isinstance(error, Unauthenticated):
             exchange.told["reason"] = error.reason
+        if kind.status >= 500 and str(error):
+            exchange.told["fault"] = _fault_of(error)
         await self.record_refusal(exchange, error)
         problem = build_problem(error, exchange.call.request_id, is_open_inference=endpoint.is_open_inference)
         return Reply(problem, kind.status, kind.headers(error), PROBLEM)
@@ -197,6 +199,12 @@ class Edge:
             },
             mimetype=reply.mimetype,
         )
+
+
+def _fault_of(error: VouchError) -> str:
+    """What failed, for the log: the caller is told what to do, whoever runs the region needs to know why."""
+    told, cause = str(error), str(error.__cause__ or "")
+    return told if cause in told else f"{told}: {cause}"
 
 
 def _is_of_another_route(request: func.HttpRequest) -> bool:

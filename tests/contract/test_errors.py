@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.errors import StorageFailed, VouchError
+from flows.errors import LedgerUnavailable, StorageFailed, VouchError
 from tests.desk import Desk, golden_deal, read
 from triggers.problems import KINDS, build_problem
 
@@ -142,8 +142,6 @@ async def test_request_without_a_valid_token_is_not_recorded(desk: Desk) -> None
 async def test_refusal_that_cannot_be_recorded_still_stands_and_is_told(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from flows.errors import LedgerUnavailable
-
     desk.ledger.failures = [LedgerUnavailable("down")]
     assert (await desk.send("POST", "/api/v1/deals:score", {})).status_code == 422
     assert any("was not recorded" in record.getMessage() for record in caplog.records)
@@ -172,6 +170,18 @@ async def test_request_gives_one_log_line_with_what_an_operator_needs(
     assert line["versions"] == ["1.0.0"]
     assert sum(line["outcomes"].values()) == 1
     assert {"latency_ms", "storage_ms", "traceparent", "endpoint", "region"} <= set(line)
+
+
+async def test_request_that_what_it_needs_failed_says_in_its_log_line_what_and_in_its_answer_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "vouch.requests")
+    desk.reference_rows.failure = StorageFailed("table storage refused: 403 AuthorizationFailure")
+    response = await desk.send("GET", "/api/v1/reference", roles="operator")
+    assert response.status_code == 503
+    assert b"AuthorizationFailure" not in response.get_body()
+    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "vouch.requests"]
+    assert line["fault"] == ("the active snapshots could not be read: table storage refused: 403 AuthorizationFailure")
 
 
 async def test_trace_goes_on_with_a_span_of_its_own(desk: Desk) -> None:
