@@ -10,12 +10,15 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import quote
 from uuid import UUID
 
 import azure.functions as func
 import pytest
 
 from adapters.azure_storage import Answer, AzureStorage, StorageService, connect_by_string
+from adapters.blobs_lake import BlobsLake
+from adapters.blobs_rest import VERSION
 from adapters.system_clock import SystemClock
 from audit.notes import VerifierKey
 from flows.deciding.decide_deals import Asked, Decided
@@ -187,6 +190,40 @@ async def test_keys_are_wrapped_anew_without_touching_the_lake(world: World) -> 
 
     found = await App(world).call("decision_read", "auditor", decision_id=decision_id)
     assert found["decision"]["data"]["personal"]["deal_id"] == f"{DEAL}-1"
+
+
+async def test_decision_in_an_offline_tier_is_told_with_its_place_and_erased_all_the_same(
+    world: World, connection_string: str
+) -> None:
+    decision_id = await live(world, 1)
+    await seal(world)
+    await purge(world)
+    app, (segment,) = App(world), await set_tier(world, "Archive")
+    for asked in ({}, {"proof": "true"}):
+        problem = await app.call("decision_read", "auditor", status=409, decision_id=decision_id, **asked)
+        assert (problem["type"], segment in problem["detail"]) == ("urn:vouch:problem:archived", True)
+    found = await app.call("decisions_search", "auditor", {"deal_id": f"{DEAL}-1"})
+    assert found["decisions"] == [{"decision_id": decision_id, "archived": segment}]
+    (entry,) = (await app.call("subjects_access", "privacy", {"subject": PERSON}))["records"]
+    assert (entry["record_id"], entry["archived"]) == (decision_id, segment)
+
+    erasure = await app.call("subjects_erase", "privacy", {"subject": PERSON, "reason": "a letter"})
+    assert (erasure["records"], erasure["archived_records"]) == (1, 1)
+    await seal(world)
+    await set_tier(world, "Hot")
+    assert (await app.call("decision_read", "auditor", decision_id=decision_id))["erased"] is True
+    assert await places(world, connection_string) == {text: [] for text in PLANTED}
+
+
+async def set_tier(world: World, tier: str) -> list[str]:
+    """Move the segments of decisions to a tier, as a lifecycle rule would; where they lie."""
+    found = BlobsLake(world.storage.blobs).list("audit/decisions/")
+    segments = [f"lake/{file.name}" async for file in found]
+    for segment in segments:
+        headers = {**VERSION, "x-ms-access-tier": tier}
+        answer = await world.storage.blobs.request("PUT", f"/{quote(segment)}?comp=tier", headers, timeout_s=10)
+        assert answer.status in {200, 202}
+    return segments
 
 
 @dataclass
