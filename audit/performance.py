@@ -7,6 +7,7 @@ One line for each model version, policy and kind of traffic. A line has these pa
     an outcome = bins of risk scores   so that what a policy's thresholds say of a bin can't be used
     an outcome = pairs with what each shadow version said, candidates that failed, and the rest
     decisions = bins of latency
+    decisions = those whose features were counted, and those of erased persons
     decisions whose features were counted = bins of a feature, for each feature
 
 Which decisions a shadow looked on is counted by version and generation, not by policy. Where a version answered under
@@ -129,7 +130,7 @@ def _tell(sums: _Sums, features: Counted | None, below: int) -> dict[str, Any]:
         "risk_bounds": RISK_BOUNDS,
         "outcomes": [outcome for outcome, _ in told],
         "flips": None if sums.looked_on is None else [flip for _, flips in told for flip in flips],
-        "features": _features_data(features, below),
+        "features": _features_data(features, total.decisions, below),
     }
 
 
@@ -155,8 +156,9 @@ def _suppress_within(told: int | None, counts: Sequence[int], below: int) -> lis
     return [None] * len(counts) if told is None else suppress(counts, below)
 
 
-def _features_data(counted: Counted | None, below: int) -> dict[str, Any] | None:
-    if counted is None or counted.decisions < below:
+def _features_data(counted: Counted | None, decisions: int, below: int) -> dict[str, Any] | None:
+    """None, too, where few were left out: how many there were would be told by what is left, and most were erased."""
+    if counted is None or counted.decisions < below or 0 < decisions - counted.decisions < below:
         return None
     histograms = [_feature_data(bins, cells, below) for bins, cells in counted.by_feature()]
     return {"decisions": counted.decisions, "histograms": histograms}

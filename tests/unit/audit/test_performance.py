@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -302,11 +303,15 @@ def test_traffic_that_is_not_live_has_no_features() -> None:
     assert pinned["features"] is None
 
 
-def test_features_of_few_decisions_are_not_told() -> None:
+@pytest.mark.parametrize(
+    ("counted", "is_told"), [(4, False), (5, True), (15, True), (16, False), (19, False), (20, True)]
+)
+def test_features_are_told_only_where_neither_those_counted_nor_the_others_are_few(counted: int, is_told: bool) -> None:
     features = FeatureCounts()
-    features.counted["deal-fraud", "1.0.0", "standard/1"] = Counted(BINS, 4, [4, 0, 0, 0, 0, 4, 0, 0, 0])
+    cells = [counted, 0, 0, 0, 0, counted, 0, 0, 0]
+    features.counted["deal-fraud", "1.0.0", "standard/1"] = Counted(BINS, counted, cells)
     counters = Counters()
     for _ in range(20):
         counters.add(Decision().tally())
     (line,) = map(json.loads, build_performance("westeurope", WINDOW, counters, features, 5))
-    assert line["features"] is None
+    assert (line["features"] is not None) == is_told

@@ -57,8 +57,16 @@ async def test_decision_of_a_person_who_was_erased_has_no_features_counted() -> 
     trail = Trail()
     await trail.kept.write(MODELS_KIND, "deal-fraud", "1.0.0", read_demo(), "sha256:00")
     await trail.erase("P-2")
-    (line,) = await sealed(trail, [decision(number, "P-2" if number < 4 else "P-1") for number in range(1, 12)])
-    assert (line["decisions"], line["features"]["decisions"]) == (11, 8)
+    (line,) = await sealed(trail, [decision(number, "P-2" if number < 6 else "P-1") for number in range(1, 14)])
+    assert (line["decisions"], line["features"]["decisions"]) == (13, 8)
+
+
+async def test_few_decisions_of_an_erased_person_can_not_be_counted_from_the_others_features() -> None:
+    trail = Trail()
+    await trail.kept.write(MODELS_KIND, "deal-fraud", "1.0.0", read_demo(), "sha256:00")
+    await trail.erase("P-2")
+    (line,) = await sealed(trail, [decision(number, "P-2" if number == 1 else "P-1") for number in range(1, 14)])
+    assert (line["decisions"], line["features"]) == (13, None)
 
 
 async def test_version_that_is_kept_nowhere_has_a_line_without_features() -> None:
