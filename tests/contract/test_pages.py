@@ -71,6 +71,17 @@ def test_targets_of_make_that_pages_name_are_there() -> None:
         assert named <= targets, name_of(page)
 
 
+def test_readme_leads_to_every_page() -> None:
+    linked = re.findall(r"\]\(([^)#\s]+)", (ROOT / "README.md").read_text())
+    assert {name_of(page) for page in (ROOT / "docs").glob("*.md")} <= set(linked)
+
+
+def test_settings_of_the_app_that_pages_name_are_there() -> None:
+    there = set(re.findall(r"^\| `(VOUCH_\w+)`", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+    for page in PAGES:
+        assert set(re.findall(r"\bVOUCH_[A-Z_]+\b", page.read_text())) <= there, name_of(page)
+
+
 def test_settings_of_the_local_system_are_told() -> None:
     code = "".join(file.read_text() for file in (ROOT / "local").rglob("*.py"))
     pages = "".join(page.read_text() for page in PAGES)

@@ -120,7 +120,7 @@ def test_make_target_that_the_readme_names_is_there(target: str) -> None:
 
 
 def test_files_that_the_readme_names_are_there() -> None:
-    linked = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    linked = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     (layout,) = re.findall(r"```\nfunction_app.py.*?\n```", README, re.DOTALL)
     rooms = re.findall(r"^(?:[\w.]+/? +)+|[\w]+/", layout, re.MULTILINE)
     named = [*linked, *(word for room in rooms for word in room.split() if word.endswith(("/", ".py")))]
