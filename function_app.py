@@ -115,9 +115,12 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
         models=HeldModels(FolderModels(settings.models_folder), kept),
         policies=HeldPolicies(FolderPolicies(settings.policies_folder), kept),
         ledger=TablesLedger(
-            storage, clock, settings.window_s, WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit)
+            storage,
+            clock,
+            settings.seal.window_s,
+            WriteLimits(settings.write_deadline_s, queue_limit=settings.queue_limit),
         ),
-        counters=TablesCounters(storage, clock, settings.window_s),
+        counters=TablesCounters(storage, clock, settings.seal.window_s),
         reservations=TablesReservations(storage),
         store=TablesReleases(storage),
         clock=clock,
@@ -183,8 +186,8 @@ def build_trail_ports(settings: Settings, storage: AzureStorage, lake: BlobsLake
     """What the audit trail stands on."""
     return TrailPorts(
         lake=lake,
-        lanes=TablesLanes(storage, settings.window_s),
-        record_keys=TablesRecordKeys(storage, settings.window_s),
+        lanes=TablesLanes(storage, settings.seal.window_s),
+        record_keys=TablesRecordKeys(storage, settings.seal.window_s),
         index=TablesIndex(storage),
         vault=connect_vault(settings),
         keyring_rows=TablesRows(storage, "keyring"),

@@ -46,7 +46,6 @@ class Settings:
     hmac_key: bytes
     default_model: str
     initial_releases: Mapping[str, Release]
-    window_s: int
     write_deadline_s: float
     idempotency_lease_s: float
     queue_limit: int
@@ -83,7 +82,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises InvalidSettings."""
     reader = _Reader(environ)
     region = reader.text("VOUCH_REGION")
-    window_s = reader.parsed("VOUCH_WINDOW_S", parse_window, "3600")
     settings = Settings(
         region=region,
         regions_file=reader.path("VOUCH_REGIONS_FILE", APP_FOLDER / "regions.json"),
@@ -98,7 +96,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         hmac_key=reader.parsed("VOUCH_HMAC_KEY", parse_hmac_key, None),
         default_model=reader.text("VOUCH_DEFAULT_MODEL", "deal-fraud"),
         initial_releases=reader.parsed("VOUCH_INITIAL_RELEASES", parse_initial_releases, "deal-fraud=1.0.0@standard/1"),
-        window_s=window_s,
         write_deadline_s=reader.parsed("VOUCH_WRITE_DEADLINE_S", _positive_float, "4"),
         idempotency_lease_s=reader.parsed("VOUCH_IDEMPOTENCY_LEASE_S", _positive_float, "45"),
         queue_limit=reader.parsed("VOUCH_QUEUE_LIMIT", _positive_int, "4000"),
@@ -128,7 +125,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", _positive_float, "1800"),
         keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", _positive_float, "86400"),
         seal=SealSettings(
-            window_s=window_s,
+            window_s=reader.parsed("VOUCH_WINDOW_S", parse_window, "3600"),
             grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", _positive_float, "300"),
             at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "8"),
             look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", _positive_int, "604800"),

@@ -116,7 +116,7 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
         kept=kept,
         lake=BlobsLake(storage.blobs),
         reference_rows=NoRows(),
-        trail=_trail_ports(storage, settings.window_s),
+        trail=_trail_ports(storage, settings.seal.window_s),
         trail_settings=TrailSettings(
             f"vouch/{settings.region}",
             settings.seal,

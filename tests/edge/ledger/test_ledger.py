@@ -22,29 +22,19 @@ from tests.edge.ledger.conftest import until
 from tests.edge.ledger.making import make_record
 from tests.edge.ledger.proxy import Fault, Proxy, first
 from tests.edge.ledger.reader import check_lane, decode, read_lanes, read_registry
+from tests.fakes import FakeClock
 
 NEAR_THE_END = datetime(2026, 11, 23, 20, 59, 59, 900_000, UTC)
 
 
-class SetClock:
-    """A clock that stands until it is set."""
-
-    def __init__(self, now: datetime) -> None:
-        self.time = now
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time.timestamp()
-
-
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock(NEAR_THE_END)
+def clock() -> FakeClock:
+    standing = FakeClock()
+    standing.time = NEAR_THE_END
+    return standing
 
 
-def open_ledger(storage: AzureStorage, clock: SetClock, **limits: float) -> TablesLedger:
+def open_ledger(storage: AzureStorage, clock: FakeClock, **limits: float) -> TablesLedger:
     return TablesLedger(storage, clock, 3600, WriteLimits(**limits))  # type: ignore[arg-type]
 
 
@@ -54,7 +44,7 @@ async def append(ledger: TablesLedger, record_id: UUID | None = None) -> UUID:
     return record.record_id
 
 
-async def test_record_is_found_by_its_id_alone_and_its_digest_agrees(storage: AzureStorage, clock: SetClock) -> None:
+async def test_record_is_found_by_its_id_alone_and_its_digest_agrees(storage: AzureStorage, clock: FakeClock) -> None:
     writer = open_ledger(storage, clock)
     record = make_record(await writer.mint(), "D-1", text="Zoë 🚗")
     await writer.append(record)
@@ -65,7 +55,7 @@ async def test_record_is_found_by_its_id_alone_and_its_digest_agrees(storage: Az
 
 
 async def test_record_is_read_by_hand_as_the_documentation_says(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     await append(open_ledger(storage, clock))
     (lane,) = read_lanes(connection_string).values()
@@ -75,20 +65,20 @@ async def test_record_is_read_by_hand_as_the_documentation_says(
         exec(program, {"row": {**lane.records[0], "digest": "sha256:00"}})
 
 
-async def test_unknown_id_is_found_nowhere(storage: AzureStorage, clock: SetClock) -> None:
+async def test_unknown_id_is_found_nowhere(storage: AzureStorage, clock: FakeClock) -> None:
     ledger = open_ledger(storage, clock)
     assert await ledger.find(mint_id(1_700_000_000_000, 1, 2)) is None
     assert await ledger.find(await ledger.mint()) is None
 
 
-async def test_find_without_storage_says_so(proxied_storage: AzureStorage, proxy: Proxy, clock: SetClock) -> None:
+async def test_find_without_storage_says_so(proxied_storage: AzureStorage, proxy: Proxy, clock: FakeClock) -> None:
     await proxy.stop()
     ledger = open_ledger(proxied_storage, clock, deadline_s=0.2, attempt_s=0.1)
     with pytest.raises(StorageFailed):
         await ledger.find(mint_id(1_700_000_000_000, 1, 2))
 
 
-async def test_ids_of_one_lane_rise_even_when_the_clock_runs_back(storage: AzureStorage, clock: SetClock) -> None:
+async def test_ids_of_one_lane_rise_even_when_the_clock_runs_back(storage: AzureStorage, clock: FakeClock) -> None:
     ledger = open_ledger(storage, clock)
     ids = [await ledger.mint()]
     for change_s in (0, 0, -30, -4_000, 30):
@@ -100,7 +90,7 @@ async def test_ids_of_one_lane_rise_even_when_the_clock_runs_back(storage: Azure
 
 
 async def test_new_window_gets_a_new_lane_and_the_old_one_takes_what_was_minted_in_it(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     ledger = open_ledger(storage, clock, deadline_s=4.0)
     old_id = await ledger.mint()
@@ -117,7 +107,7 @@ async def test_new_window_gets_a_new_lane_and_the_old_one_takes_what_was_minted_
         assert len(lane.records) == 1
 
 
-async def test_lane_of_a_window_long_past_is_dropped(storage: AzureStorage, clock: SetClock) -> None:
+async def test_lane_of_a_window_long_past_is_dropped(storage: AzureStorage, clock: FakeClock) -> None:
     ledger = open_ledger(storage, clock, deadline_s=4.0)
     old_id = await ledger.mint()
     clock.time = NEAR_THE_END + timedelta(seconds=10)
@@ -127,7 +117,7 @@ async def test_lane_of_a_window_long_past_is_dropped(storage: AzureStorage, cloc
 
 
 async def test_counters_are_kept_by_the_minute_of_the_commit(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     clock.time = datetime(2026, 11, 23, 20, 5, 59, tzinfo=UTC)
     ledger = open_ledger(storage, clock)
@@ -140,7 +130,7 @@ async def test_counters_are_kept_by_the_minute_of_the_commit(
 
 
 async def test_caller_that_goes_away_takes_no_other_record_along(
-    proxied_storage: AzureStorage, proxy: Proxy, connection_string: str, clock: SetClock
+    proxied_storage: AzureStorage, proxy: Proxy, connection_string: str, clock: FakeClock
 ) -> None:
     proxy.choose = first(1, Fault.SILENT)
     ledger = open_ledger(proxied_storage, clock, deadline_s=6.0, attempt_s=0.4)
@@ -162,7 +152,7 @@ async def test_caller_that_goes_away_takes_no_other_record_along(
 
 
 async def test_caller_that_goes_away_during_the_claim_leaves_it_to_the_others(
-    storage: AzureStorage, clock: SetClock, connection_string: str
+    storage: AzureStorage, clock: FakeClock, connection_string: str
 ) -> None:
     ledger = open_ledger(storage, clock)
     gone, kept = asyncio.create_task(ledger.mint()), asyncio.create_task(ledger.mint())
@@ -173,7 +163,7 @@ async def test_caller_that_goes_away_during_the_claim_leaves_it_to_the_others(
 
 
 async def test_close_returns_once_what_was_accepted_is_written(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     ledger = open_ledger(storage, clock)
     ids = [await ledger.mint() for _ in range(150)]
@@ -190,7 +180,7 @@ async def test_close_returns_once_what_was_accepted_is_written(
 
 
 async def test_record_that_can_not_fit_is_refused_and_harms_no_other(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     ledger = open_ledger(storage, clock)
     huge = make_record(await ledger.mint(), "D-1", text=secrets.token_hex(MAX_PAYLOAD_BYTES))
@@ -202,7 +192,7 @@ async def test_record_that_can_not_fit_is_refused_and_harms_no_other(
 
 
 async def test_largest_records_are_written_whole_in_transactions_that_storage_takes(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     ledger = open_ledger(storage, clock, deadline_s=20.0, attempt_s=10.0)
     texts = [secrets.token_urlsafe(MAX_PAYLOAD_BYTES - 3_500) for _ in range(60)]
@@ -217,7 +207,7 @@ async def test_largest_records_are_written_whole_in_transactions_that_storage_ta
 
 
 async def test_record_appended_twice_is_told_as_unknown_and_stands_once(
-    storage: AzureStorage, connection_string: str, clock: SetClock
+    storage: AzureStorage, connection_string: str, clock: FakeClock
 ) -> None:
     ledger = open_ledger(storage, clock)
     record_id = await append(ledger)

@@ -32,7 +32,7 @@ AZURE = {
 def test_settings_with_only_the_required_ones_take_the_defaults() -> None:
     settings = read_settings(SOUND)
     assert settings.audience == "api://vouch-westeurope"
-    assert settings.window_s == 3600
+    assert settings.seal.window_s == 3600
     assert settings.initial_releases == {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)}
 
 
