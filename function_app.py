@@ -48,10 +48,9 @@ from flows.rolling_out.rollouts import RolloutSettings
 from flows.trail_ports import Vault
 from orchestrations.activities import rollouts_orchestrations, trail_orchestrations
 from orchestrations.engine import DurableEngine, DurableSealing
-from triggers.blueprints import build_blueprint
+from triggers.blueprints import build_blueprint, durable_blueprint
 from triggers.control_timer import control_timer_blueprint
 from triggers.decisions import decisions_blueprint
-from triggers.durable_blueprints import durable_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
 from triggers.lake import lake_blueprint

@@ -45,9 +45,8 @@ from tests.fakes import (
     MemoryRows,
 )
 from tests.fakes_trail import MemoryLake, MemoryLanes, RecordingSealing, memory_trail
-from triggers.blueprints import build_blueprint
+from triggers.blueprints import build_blueprint, durable_blueprint
 from triggers.decisions import decisions_blueprint
-from triggers.durable_blueprints import durable_blueprint
 from triggers.edge import Edge
 from triggers.health import health_blueprint
 from triggers.lake import lake_blueprint
