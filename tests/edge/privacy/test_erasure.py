@@ -192,6 +192,25 @@ async def test_keys_are_wrapped_anew_without_touching_the_lake(world: World) -> 
     assert found["decision"]["data"]["personal"]["deal_id"] == f"{DEAL}-1"
 
 
+async def test_old_version_that_is_taken_away_too_early_loses_nothing(world: World) -> None:
+    decision_id = await live(world, 1)
+    await seal(world)
+    await purge(world)
+    world.vault.rotate()
+    old, world.vault.keks[0] = world.vault.keks[0], bytes(32)
+    world.restart()
+    app = App(world)
+    await app.call("decision_read", "auditor", status=503, decision_id=decision_id)
+    await app.call("subjects_erase", "privacy", {"subject": PERSON, "reason": "a letter"}, status=503)
+    await app.call("keys_rewrap", "operator", status=503)
+
+    world.vault.keks[0] = old
+    assert (await app.call("keys_rewrap", "operator"))["rewrapped"] == 2
+    assert (await app.call("keys_rewrap", "operator"))["rewrapped"] == 0
+    found = await app.call("decision_read", "auditor", decision_id=decision_id)
+    assert found["decision"]["data"]["personal"]["deal_id"] == f"{DEAL}-1"
+
+
 async def test_decision_in_an_offline_tier_is_told_with_its_place_and_erased_all_the_same(
     world: World, connection_string: str
 ) -> None:
