@@ -12,16 +12,19 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from flows.errors import VouchError
+from flows.errors import StorageFailed, VouchError
 from flows.rolling_out.control_room import ControlRoom
 from flows.sealing.trail_room import TrailRoom
+from flows.trail_ports import VaultFailed
 from orchestrations import names
 from orchestrations.region_rollout import region_rollout
 from orchestrations.region_watch import region_watch
 from orchestrations.rollout import rollout
 from orchestrations.seal_window import seal_window
 
-logger = logging.getLogger("vouch.rollouts")
+UNANSWERED = "storage or key vault did not answer; the log says why"
+
+logger = logging.getLogger("vouch.orchestrations")
 Document = Mapping[str, Any]
 Body = Callable[[Document], Awaitable[Document]]
 
@@ -71,6 +74,9 @@ def _activity(name: str, body: Body) -> Callable[..., Awaitable[Any]]:
             return await body(order)
         except VouchError as error:
             return {"fault": {"kind": "failed", "detail": f"{type(error).__name__}: {error}"}}
+        except (StorageFailed, VaultFailed) as error:
+            logger.warning("The activity %s was not done: %s. It is asked for again.", name, error)
+            return {"fault": {"kind": "failed", "detail": f"{name} was not done: {UNANSWERED}"}}
         except Exception:
             # The boundary to the host: whatever went wrong is asked for again, and the log says what it was.
             logger.exception("The activity %s failed.", name)
