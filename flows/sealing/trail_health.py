@@ -49,7 +49,7 @@ def _reasons(facts: TrailFacts) -> Iterator[str]:
     if facts.waiting > MOST_WAITING:
         yield (
             f"{facts.waiting} windows wait to be sealed, the trail lags {facts.lag_s:.0f} s behind: "
-            "look at what the sealing orchestrations say"
+            "the log says what keeps them, under vouch.orchestrations"
         )
     for window, count in sorted(facts.differences.items())[:SHOWN]:
         yield f"the counts of window {window} differ in {count} ways: its manifest says where"
