@@ -9,8 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.keyvault_vault import KeyVaultVault
 from audit.notes import VerifierKey
+from flows.keys.keyring import Keyring
 from flows.trail_ports import VaultFailed, WrappedByVault
 from tests.edge.vault.emulator import SIGNING, WRAPPING, KeyVault, encode
+from tests.fakes import MemoryRows
+from tests.fakes_trail import SeededEntropy
 
 KEY = b"k" * 32
 
@@ -39,6 +42,24 @@ async def test_refusal_is_told_at_once_by_its_code_alone(connected: KeyVaultVaul
         await connected.unwrap(wrapped)
     assert len(key_vault.asked) == asked + 1
     assert "disabled" not in str(caught.value)
+
+
+async def test_old_version_may_be_disabled_once_the_keyring_is_rewrapped_and_not_before(
+    connected: KeyVaultVault, key_vault: KeyVault
+) -> None:
+    rows, old = MemoryRows(), await connected.newest_key_id()
+    first = await Keyring(rows, connected, SeededEntropy()).current()
+    key_vault.rotate()
+    key_vault.disabled.add(old)
+    with pytest.raises(VaultFailed, match="403 Forbidden"):
+        await Keyring(rows, connected, SeededEntropy()).rewrap()
+
+    key_vault.disabled.clear()
+    assert await Keyring(rows, connected, SeededEntropy()).rewrap() == 1
+    key_vault.disabled.add(old)
+    started_anew = Keyring(rows, connected, SeededEntropy())
+    assert await started_anew.current() == first
+    assert (await started_anew.begin_generation()).name == "g2"
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -71,4 +71,5 @@ async def test_keyring_over_the_vault_is_rewrapped_without_a_change(vault_and_ro
     index = await Keyring(rows, vault, SeededEntropy()).index_key()
     rotate()
     assert await Keyring(rows, vault, SeededEntropy()).rewrap() == 1
+    assert await Keyring(rows, vault, SeededEntropy()).rewrap() == 0
     assert await Keyring(rows, vault, SeededEntropy()).index_key() == index
