@@ -67,6 +67,11 @@ class Keyring:
         self._newest = await self._count_generations() + 1
         return await self.current()
 
+    async def is_behind(self) -> bool:
+        """Whether some key is wrapped by an older version of the vault's key than the newest."""
+        newest = await self._vault.newest_key_id()
+        return any(row.document["key_id"] != newest for row in await self._rows.list(PARTITION))
+
     async def rewrap(self) -> int:
         """Wrap every key by the newest version of the vault's key; how many of them this call has re-wrapped."""
         newest = await self._vault.newest_key_id()

@@ -12,7 +12,7 @@ from audit.personal import DECISION
 from flows.errors import Archived, Erased, NotFound, StorageFailed, StorageUnavailable
 from flows.trail_ports import VaultFailed
 from tests.unit.flows.conftest import CALL
-from tests.unit.flows.reading import archive, decide, purge, read, seal
+from tests.unit.flows.reading import NEXT, archive, decide, purge, read, seal
 from tests.unit.flows.trail import START, Trail
 
 LABEL = ("fraud", "claims-desk", "2026-12-01T00:00:00Z")
@@ -178,3 +178,21 @@ async def test_rewrap_wraps_the_keyring_by_the_newest_key_and_is_recorded(trail:
     assert trail.row_of(UUID(noted.record_id))["type"] == "vouch.keys.rewrapped.v1"
     trail.restart()
     assert (await read(trail, record))["decision"] == record.event
+
+
+async def test_rewrap_begins_a_generation_for_what_is_new_once_a_rotation(trail: Trail) -> None:
+    old = decide(trail)
+    await seal(trail)
+    await trail.records.rewrap_keys(CALL)
+    assert {key for _, key in trail.keyring_rows.rows} == {"index", "g1"}
+    trail.vault.rotate()
+    for _ in range(2):
+        await trail.records.rewrap_keys(CALL)
+        assert {key for _, key in trail.keyring_rows.rows} == {"index", "g1", "g2"}
+    trail.restart()
+    new = decide(trail, window=NEXT)
+    await seal(trail)
+    pages = [await trail.record_keys.find(record.record_id) for record in (old, new)]
+    assert [page and page.generation for page in pages] == ["g1", "g2"]
+    purge(trail)
+    assert [(await read(trail, record))["decision"] for record in (old, new)] == [old.event, new.event]
