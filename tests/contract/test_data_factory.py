@@ -32,6 +32,7 @@ REFERENCES = {
     "ManagedVirtualNetworkReference": "managedVirtualNetwork",
 }
 CONDITIONS, LOOPS = {"IfCondition", "Switch"}, {"ForEach", "Until"}
+OUTSIDE, LEAST_PAUSE_S = {"GetMetadata", "Lookup", "Copy", "WebActivity"}, 30
 MOST_ACTIVITIES, LONGEST_NAME, LONGEST_EXPRESSION = 120, 55, 8192
 FORBIDDEN = re.compile(r"[.+?/<>*%&:\\]")
 SECRETS = re.compile(
@@ -109,6 +110,14 @@ def assert_nested_soundly(activities: list[Any], above: tuple[str, ...]) -> None
         assert all(len(need["dependencyConditions"]) == 1 for need in activity["dependsOn"])
         for key in NESTED:
             assert_nested_soundly(activity["typeProperties"].get(key, []), (*above, kind))
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_whatever_reaches_outside_is_tried_again_and_ends(name: str) -> None:
+    reaching = [activity for activity in activities_of(FACTORY.find("pipeline", name)) if activity["type"] in OUTSIDE]
+    policies = [activity["policy"] for activity in reaching]
+    assert all((policy["retry"], policy["timeout"]) == (3, "0.01:00:00") for policy in policies)
+    assert all(policy["retryIntervalInSeconds"] >= LEAST_PAUSE_S for policy in policies)
 
 
 @pytest.mark.parametrize("name", PIPELINES)
