@@ -25,14 +25,13 @@ from audit.records import digest_of_event, keeps_commitment
 from audit.sealing import digest_of_line
 from audit.segments import DamagedSegment, FileEntry, SegmentReader, read_head
 from audit.times import format_second
-from audit.verifying.chain import MAX_MANIFEST_BYTES
+from audit.verifying.chain import MAX_ENTRY_BYTES, MAX_MANIFEST_BYTES
 from audit.verifying.entries import tree_of
 from audit.verifying.files import Files, Unreadable, read_whole
 from audit.windows import DAY_S, LAST_S, Window
 from vouch.calls import Region
 from vouch.copies import try_again
 
-MAX_ENTRY_BYTES = 64 * 2**10
 PAGE_RECORDS = 1_000
 WINDOW_KIND = "window"
 VERIFY = "Verify the copy: python -m vouch verify."
