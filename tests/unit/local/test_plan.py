@@ -127,7 +127,7 @@ def test_region_environment_is_what_the_app_reads(plan: Plan, monkeypatch: pytes
     azurite = Azurite(process=None, blob_port=1, queue_port=2, table_port=3)  # type: ignore[arg-type]
     environ = region_environment(plan, "eastus2", azurite)
     settings = read_settings(environ)
-    assert (settings.region, settings.window_s, settings.tables_url) == ("eastus2", 60, "")
+    assert (settings.region, settings.seal.window_s, settings.tables_url) == ("eastus2", 60, "")
     assert settings.audience == "api://vouch-eastus2"
     assert region_environment(plan, "eastus2", azurite) == environ, "secrets stay from start to start"
 
