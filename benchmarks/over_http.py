@@ -29,6 +29,7 @@ from local.azurite import Azurite, start_azurite
 from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.plan import Plan, make_plan
 from local.regions import account_of
+from local.vaults import prepare_vaults
 
 CONNECTIONS = (1, 32, 256)
 ROUNDS = 3
@@ -60,8 +61,9 @@ def measure(folder: Path, tell: Tell) -> Section:
 
 @contextmanager
 def local_system(folder: Path) -> Iterator[tuple[Plan, Azurite]]:
-    """An issuer and Azurite, on free ports, with nothing left behind."""
+    """What a region stands on: regions and vaults, an issuer and Azurite, on free ports, with nothing left behind."""
     plan = make_plan(folder / "system", free_port())
+    prepare_vaults(plan)
     issuer = open_issuer(plan)
     write_tokens(issuer, int(time.time()))
     server = serve_issuer(issuer)

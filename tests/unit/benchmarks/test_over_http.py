@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from benchmarks.claims_1996 import ROOT, read_deals
 from benchmarks.load import Round
-from benchmarks.over_http import CONNECTIONS, ECHO, MEMORY, MLSERVER, REAL, Measured, build_section, ratios
+from benchmarks.over_http import (
+    CONNECTIONS,
+    ECHO,
+    MEMORY,
+    MLSERVER,
+    REAL,
+    SCORE,
+    Measured,
+    build_section,
+    local_system,
+    ratios,
+)
+from benchmarks.servers import check_scores, start_host, wait_until_answering
 
 
 def measured(memory: float, real: float, theirs: float = 100.0) -> Measured:
@@ -41,3 +57,17 @@ def test_a_goal_missed_at_one_number_of_connections_is_missed_and_names_it() -> 
     assert not goal.is_reached
     assert "At 1:" in goal.why
     assert "At 32:" not in goal.why
+
+
+@pytest.mark.parametrize(
+    ("name", "app"), [(MEMORY, "benchmarks/memory_app/function_app.py"), (REAL, "function_app.py")]
+)
+def test_app_that_is_measured_starts_and_scores_as_the_model_does(tmp_path: Path, name: str, app: str) -> None:
+    deals = read_deals(3)
+    with local_system(tmp_path) as (plan, azurite):
+        server = start_host(name, ROOT / app, SCORE, plan, azurite, [json.dumps(deal).encode() for deal in deals])
+        try:
+            wait_until_answering(server)
+            check_scores(server, deals)
+        finally:
+            server.stop()
