@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -38,8 +39,9 @@ def run_demo(plan: Plan, claim_count: int, say: Callable[[str], None]) -> None:
         _print_summary(console, plan, replayed)
         if not replayed.judged:
             raise LocalFailed(f"No claim was decided. See {plan.folder / 'logs'}.")
+        between_decisions = datetime.now(UTC)
         _roll_out(console, plan, claims)
-        show_trail(console, plan, claim=list(plan.regions).index(plan.control.name))
+        show_trail(console, plan, list(plan.regions).index(plan.control.name), between_decisions)
 
 
 @contextmanager

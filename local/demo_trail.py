@@ -7,11 +7,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from audit.times import format_second
 from local.failures import LocalFailed
 from local.plan import Plan
 from local.replay import subject_of
@@ -23,12 +25,12 @@ LOOK_S = 1.0
 SOUND, WRONG = 0, 1
 
 
-def show_trail(console: Console, plan: Plan, claim: int) -> None:
-    """Everything, on a copy of the control region's lake. `claim` is the number of one that was decided there. Raises
-    LocalFailed where something isn't as it should be."""
+def show_trail(console: Console, plan: Plan, claim: int, decided_at: datetime) -> None:
+    """Everything, on a copy of the control region's lake. `claim` is the number of one that was decided there;
+    others were before and after `decided_at`. Raises LocalFailed where something isn't as it should be."""
     show = TrailDemo(console, plan)
     show.tell("The trail of the decisions is sealed, window by window, and kept where it can't be changed.")
-    show.wait_until_sealed()
+    show.wait_until_sealed(format_second(int(decided_at.timestamp())))
     show.copy()
     show.expect(SOUND, show.verify)
     with show.one_byte_changed() as name:
@@ -55,12 +57,12 @@ class TrailDemo:
     def tell(self, text: str) -> None:
         self._console.print(f"\n{text}", style="bold", highlight=False)
 
-    def wait_until_sealed(self) -> None:
-        """Until a window with decisions of this demo is in the chain."""
+    def wait_until_sealed(self, decided_at: str) -> None:
+        """Until the window of `decided_at` is in the chain: one before it may hold no decision."""
         auditor = Region(self._region.base_url, read_token(Path(self._token)))
         deadline = time.monotonic() + SEALED_S
         with self._console.status("waiting for the first window to be sealed"):
-            while not any(window.get("rows") for window in self._ask(auditor)["windows"]):
+            while not any(w.get("rows") and w["end"] > decided_at for w in self._ask(auditor)["windows"]):
                 if time.monotonic() > deadline:
                     raise LocalFailed(f"No window was sealed in {SEALED_S} s. See {self._plan.folder / 'logs'}.")
                 time.sleep(LOOK_S)
