@@ -11,10 +11,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from scoring.reference_table import MANIFEST_FILE, SCHEMA_VERSION, Column, SnapshotFile, SnapshotManifest
+from scoring.reference_table import GZIP, MANIFEST_FILE, SCHEMA_VERSION, Column, SnapshotFile, SnapshotManifest
 
 ROWS_PER_FILE = 100_000
-GZIP = 31  # window bits of zlib, 16 more for the gzip form; `gzip` writes another header from Python 3.13 on
 
 Row = Mapping[str, object]
 
@@ -46,6 +45,7 @@ def build_snapshot(
 
 
 def pack_rows(rows: Sequence[Row]) -> bytes:
-    """Gzipped JSON Lines, the same bytes for the same rows (and the same zlib)."""
+    """Gzipped JSON Lines, the same bytes for the same rows and the same zlib. (Module `gzip` writes another header from
+    Python 3.13 on.)"""
     lines = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     return zlib.compress(lines.encode(), 9, GZIP)
