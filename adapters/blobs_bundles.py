@@ -23,6 +23,9 @@ from adapters.blobs_rest import Container
 from flows.errors import StorageFailed, Superseded
 from flows.ports import Kept
 
+PAUSE_S = 0.01
+"""After each file that is written: the same account takes the records that callers wait for."""
+
 
 class BlobsBundles:
     """Implements `flows.ports.BundleStore`. `timeout_s` is that of one request, for files of up to 64 MiB."""
@@ -45,6 +48,7 @@ class BlobsBundles:
         kept = Kept(digest, {file: hashlib.sha256(content).hexdigest() for file, content in files.items()})
         for file, content in files.items():
             await self._container.create(f"sha256/{kept.files[file]}", content)
+            await asyncio.sleep(PAUSE_S)
         if not await self._container.create(_version_blob(kind, name, version), msgspec.json.encode(kept)):
             standing = await self.find(kind, name, version)
             if standing != kept:

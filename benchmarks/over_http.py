@@ -28,7 +28,7 @@ from benchmarks.servers import (
 from local.azurite import Azurite, start_azurite
 from local.issuer import open_issuer, serve_issuer, write_tokens
 from local.plan import Plan, make_plan
-from local.regions import account_of
+from local.regions import REGISTRY_ACCOUNT, account_of
 from local.vaults import prepare_vaults
 
 CONNECTIONS = (1, 32, 256)
@@ -61,14 +61,17 @@ def measure(folder: Path, tell: Tell) -> Section:
 
 @contextmanager
 def local_system(folder: Path) -> Iterator[tuple[Plan, Azurite]]:
-    """What a region stands on: regions and vaults, an issuer and Azurite, on free ports, with nothing left behind."""
+    """What a region stands on: regions and vaults, an issuer and Azurite, on free ports, with nothing left behind.
+
+    Azurite keeps all in memory: a storage account has no pause every five seconds in which it writes itself out."""
     plan = make_plan(folder / "system", free_port())
     prepare_vaults(plan)
     issuer = open_issuer(plan)
     write_tokens(issuer, int(time.time()))
     server = serve_issuer(issuer)
-    accounts = [account_of(region) for region in plan.regions]
-    azurite = start_azurite(accounts, plan.folder / "azurite", (free_port(), free_port(), free_port()))
+    accounts = [REGISTRY_ACCOUNT, *(account_of(region) for region in plan.regions)]
+    ports = free_port(), free_port(), free_port()
+    azurite = start_azurite(accounts, plan.folder / "azurite", ports, in_memory=True)
     os.sched_setaffinity(azurite.process.pid, {int(LOAD_CORE)})
     try:
         yield plan, azurite

@@ -25,6 +25,7 @@ from local.regions import region_environment
 REGION = "westeurope"
 START_SECONDS = 90
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+NO_SETTINGS: Mapping[str, str] = {}
 Deal = dict[str, Any]
 
 
@@ -65,10 +66,18 @@ def free_port() -> int:
         return int(attempt.getsockname()[1])
 
 
-def start_host(name: str, app: Path, path: str, plan: Plan, azurite: Azurite, bodies: Sequence[bytes]) -> Server:
-    """A function app on the local host."""
+def start_host(
+    name: str,
+    app: Path,
+    path: str,
+    plan: Plan,
+    azurite: Azurite,
+    bodies: Sequence[bytes],
+    settings: Mapping[str, str] = NO_SETTINGS,
+) -> Server:
+    """A function app on the local host, with the local system's settings and these."""
     port = free_port()
-    environment = {**region_environment(plan, REGION, azurite), "PYTHONPATH": str(ROOT), **ONE_THREAD}
+    environment = {**region_environment(plan, REGION, azurite), **settings, "PYTHONPATH": str(ROOT), **ONE_THREAD}
     command = [sys.executable, "-m", "local.host", str(app), "--port", str(port)]
     command += ["--durable", str(plan.folder / f"{slug_of(name)}.sqlite")]
     token = plan.token_file("scorer").read_text()

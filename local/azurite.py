@@ -66,8 +66,13 @@ class Azurite:
             self.process.stdin.close()
 
 
-def start_azurite(accounts: Sequence[str], folder: Path, ports: tuple[int, int, int]) -> Azurite:
-    """Start Azurite for these accounts on (blob, queue, table) ports and return once all three answer."""
+def start_azurite(
+    accounts: Sequence[str], folder: Path, ports: tuple[int, int, int], in_memory: bool = False
+) -> Azurite:
+    """Start Azurite for these accounts on (blob, queue, table) ports and return once all three answer.
+
+    `in_memory`: nothing outlives it, and it never stops for the write of its whole table database, which otherwise
+    comes every five seconds and holds up every request."""
     node = find_node()
     if node is None or not PROGRAM.exists():
         raise AzuriteFailed("Azurite is not installed. Run `make setup`, which installs it under .local/azurite.")
@@ -81,8 +86,7 @@ def start_azurite(accounts: Sequence[str], folder: Path, ports: tuple[int, int, 
         "--silent",
         "--skipApiVersionCheck",
         "--disableTelemetry",
-        "--location",
-        str(folder),
+        *(["--inMemoryPersistence"] if in_memory else ["--location", str(folder)]),
     ]
     for name, port in (("blob", blob), ("queue", queue), ("table", table)):
         command += [f"--{name}Host", "127.0.0.1", f"--{name}Port", str(port)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import sys
@@ -97,6 +98,7 @@ async def compose(issuer: Issuer, connection_string: str, monkeypatch: pytest.Mo
     for worker in workers:
         await worker.stop()
     sys.modules.pop("function_app", None)
+    gc.unfreeze()
 
 
 async def wait_until_kept(worker: Worker) -> None:
@@ -147,3 +149,9 @@ async def test_worker_without_any_keys_says_so_and_not_that_the_token_is_wrong(c
     answer = await compose().send(SCORE.name, token(issuer, "scorer"), golden_deal())
     assert answer.status_code == 503
     assert read(answer)["type"].endswith("keys-unavailable")
+
+
+@pytest.mark.usefixtures("compose")
+def test_what_the_start_made_is_kept_out_of_later_collections() -> None:
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
