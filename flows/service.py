@@ -70,7 +70,8 @@ class Service:
         """What the region still waits for, from memory alone; empty: ready."""
         release = self.releases.known(self.default_model)
         if release is None:
-            return [f"the release of {self.default_model} has not been read yet"]
+            lack = self.releases.find_lack(self.default_model)
+            return [lack or f"the release of {self.default_model} has not been read yet"]
         model = self.models.find(release.model, release.stable.version)
         if model is None:
             return [f"{release.model} {release.stable.version} is not loaded"]

@@ -65,6 +65,7 @@ class CurrentReleases:
         self._initial = initial
         self._known: dict[str, _Known] = {}
         self._reads: dict[str, asyncio.Task[None]] = {}
+        self._lacks: dict[str, str] = {}
 
     def known(self, model: str) -> Release | None:
         """What is in memory, however old."""
@@ -76,10 +77,16 @@ class CurrentReleases:
         return [known.release for known in self._known.values() if known.release]
 
     def find_faults(self) -> Iterator[str]:
-        """What keeps releases in memory from being the newest."""
+        """What keeps releases in memory from being the newest, or from being obeyed."""
         for release in self.all_known():
-            if self.is_stale(release.model):
+            if lack := self._lacks.get(release.model):
+                yield lack
+            elif self.is_stale(release.model):
                 yield f"the release of {release.model} can't be read anew; the last known one serves"
+
+    def find_lack(self, model: str) -> str | None:
+        """What the newest release names that can't be loaded; None: nothing."""
+        return self._lacks.get(model)
 
     def is_stale(self, model: str) -> bool:
         known = self._known.get(model)
@@ -91,7 +98,7 @@ class CurrentReleases:
             await asyncio.wait({self._start_read(model)}, timeout=READ_WAIT_S)
         known = self._known.get(model)
         if known is None:
-            raise NotReady([f"the release of {model} can't be read"])
+            raise NotReady([self._lacks.get(model, f"the release of {model} can't be read")])
         if known.release is None:
             raise NotFound("release")
         return Serving(known.release, self.is_stale(model))
@@ -138,19 +145,18 @@ class CurrentReleases:
 
     async def _prepare(self, release: Release) -> bool:
         """Bring into memory what a release names; whether stable can be served."""
+        lacks = []
         if release.candidate is not None and not await self._can_serve(release.model, release.candidate):
-            logger.error(
-                "The candidate %s %s can't be loaded; stable answers.", release.model, release.candidate.version
-            )
-        if await self._can_serve(release.model, release.stable):
-            return True
-        logger.error(
-            "%s %s with %s can't be loaded; the last known release serves. Pull the version into this region.",
-            release.model,
-            release.stable.version,
-            release.stable.policy,
-        )
-        return False
+            lacks.append(_describe_lack(release.model, release.candidate, "stable answers"))
+        can_serve = await self._can_serve(release.model, release.stable)
+        if not can_serve:
+            instead = "the last known one serves" if self.known(release.model) else "nothing serves"
+            lacks.append(_describe_lack(release.model, release.stable, instead))
+        self._lacks.pop(release.model, None)
+        for lack in lacks:
+            logger.error(lack)
+            self._lacks[release.model] = lack
+        return can_serve
 
     async def _can_serve(self, model: str, target: Target) -> bool:
         try:
@@ -179,3 +185,8 @@ class CurrentReleases:
         except Superseded:
             return await self._store.read(model)
         return initial
+
+
+def _describe_lack(model: str, target: Target, instead: str) -> str:
+    named = f"{model} {target.version} with {target.policy}, which its release names, can't be loaded"
+    return f"{named}, and {instead}: pull what lacks into this region or release another version"

@@ -129,6 +129,30 @@ async def test_stable_that_cannot_be_loaded_leaves_the_last_release_in_force(
     stage.clock.advance(MAX_AGE_S + 0.1)
     serving = await stage.releases.current("deal-fraud")
     assert (serving.release, serving.stale) == (STABLE, True)
+    assert list(stage.releases.find_faults()) == [
+        "deal-fraud 9.9.9 with standard/1, which its release names, can't be loaded, and the last known one serves: "
+        "pull what lacks into this region or release another version"
+    ]
+
+
+async def test_first_release_that_cannot_be_loaded_is_what_the_instance_waits_for(stage: Stage) -> None:
+    stage.store.rows["deal-fraud"] = replace(STABLE, stable=Target("9.9.9", "standard/1"))
+    with pytest.raises(NotReady) as refused:
+        await stage.releases.current("deal-fraud")
+    (said,) = refused.value.reasons
+    assert said == stage.releases.find_lack("deal-fraud")
+    assert said.startswith("deal-fraud 9.9.9 with standard/1, which its release names, can't be loaded, and nothing")
+
+
+async def test_release_that_can_be_loaded_at_last_is_no_fault(stage: Stage) -> None:
+    await stage.releases.current("deal-fraud")
+    stage.store.rows["deal-fraud"] = replace(STABLE, generation=2, stable=Target("2.0.0", "standard/1"))
+    stage.clock.advance(MAX_AGE_S + 0.1)
+    await stage.releases.current("deal-fraud")
+    assert list(stage.releases.find_faults())
+    stage.models.kept = [RuleModel("2.0.0")]
+    await stage.releases.current("deal-fraud")
+    assert list(stage.releases.find_faults()) == []
 
 
 async def test_candidate_that_cannot_be_loaded_never_reaches_a_caller(stage: Stage) -> None:
@@ -137,6 +161,10 @@ async def test_candidate_that_cannot_be_loaded_never_reaches_a_caller(stage: Sta
     answer = await stage.one(deal())
     assert isinstance(answer, Decided)
     assert answer.model_version == "1.0.0"
+    assert list(stage.releases.find_faults()) == [
+        "deal-fraud 9.9.9 with standard/1, which its release names, can't be loaded, and stable answers: "
+        "pull what lacks into this region or release another version"
+    ]
 
 
 async def test_version_that_no_release_names_is_dropped(stage: Stage) -> None:
