@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
-from audit.notes import is_key_name
-from audit.suppression import LEAST_BELOW
-from audit.windows import DAY_S
+from adapters.setting_values import (
+    parse_boolean,
+    parse_count,
+    parse_hmac_key,
+    parse_initial_releases,
+    parse_least_approval,
+    parse_origin,
+    parse_schedule,
+    parse_seconds,
+    parse_threshold,
+    parse_window_length,
+)
 from flows.sealing.seal_window import SealSettings
 from rollouts.plan import Before
-from scoring.release import Release, Target
+from scoring.release import Release
 
 T = TypeVar("T")
 SLICES_IN_A_LEASE = 3
@@ -96,10 +105,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         hmac_key=reader.parsed("VOUCH_HMAC_KEY", parse_hmac_key, None),
         default_model=reader.text("VOUCH_DEFAULT_MODEL", "deal-fraud"),
         initial_releases=reader.parsed("VOUCH_INITIAL_RELEASES", parse_initial_releases, "deal-fraud=1.0.0@standard/1"),
-        write_deadline_s=reader.parsed("VOUCH_WRITE_DEADLINE_S", _positive_float, "4"),
-        idempotency_lease_s=reader.parsed("VOUCH_IDEMPOTENCY_LEASE_S", _positive_float, "45"),
-        queue_limit=reader.parsed("VOUCH_QUEUE_LIMIT", _positive_int, "4000"),
-        residency_required=reader.parsed("VOUCH_RESIDENCY_REQUIRED", _boolean, "false"),
+        write_deadline_s=reader.parsed("VOUCH_WRITE_DEADLINE_S", parse_seconds, "4"),
+        idempotency_lease_s=reader.parsed("VOUCH_IDEMPOTENCY_LEASE_S", parse_seconds, "45"),
+        queue_limit=reader.parsed("VOUCH_QUEUE_LIMIT", parse_count, "4000"),
+        residency_required=reader.parsed("VOUCH_RESIDENCY_REQUIRED", parse_boolean, "false"),
         models_folder=reader.path("VOUCH_MODELS_FOLDER", APP_FOLDER / "model_artifacts"),
         policies_folder=reader.path("VOUCH_POLICIES_FOLDER", APP_FOLDER / "policies"),
         registry_connection=reader.text("VOUCH_REGISTRY_CONNECTION", ""),
@@ -113,34 +122,34 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         lake_connection=reader.text("VOUCH_LAKE_CONNECTION", ""),
         lake_blobs_url=reader.text("VOUCH_LAKE_BLOBS_URL", ""),
         rollout_pace={
-            "slice_s": reader.parsed("VOUCH_ROLLOUT_SLICE_S", _positive_float, "30"),
-            "attempt_s": reader.parsed("VOUCH_ROLLOUT_ATTEMPT_S", _positive_float, "60"),
-            "lease_s": reader.parsed("VOUCH_ROLLOUT_LEASE_S", _positive_float, "600"),
-            "rollback_s": reader.parsed("VOUCH_ROLLBACK_S", _positive_float, "1800"),
+            "slice_s": reader.parsed("VOUCH_ROLLOUT_SLICE_S", parse_seconds, "30"),
+            "attempt_s": reader.parsed("VOUCH_ROLLOUT_ATTEMPT_S", parse_seconds, "60"),
+            "lease_s": reader.parsed("VOUCH_ROLLOUT_LEASE_S", parse_seconds, "600"),
+            "rollback_s": reader.parsed("VOUCH_ROLLBACK_S", parse_seconds, "1800"),
         },
         least_approval=reader.parsed("VOUCH_LEAST_APPROVAL", parse_least_approval, "*=firstWave"),
-        control_schedule=reader.text("VOUCH_CONTROL_SCHEDULE", "0 */5 * * * *"),
+        control_schedule=reader.parsed("VOUCH_CONTROL_SCHEDULE", parse_schedule, "0 */5 * * * *"),
         notify_url=reader.text("VOUCH_NOTIFY_URL", ""),
         notify_secret=reader.text("VOUCH_NOTIFY_SECRET", "").encode(),
-        stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", _positive_float, "1800"),
-        keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", _positive_float, "86400"),
+        stuck_after_s=reader.parsed("VOUCH_STUCK_AFTER_S", parse_seconds, "1800"),
+        keep_history_s=reader.parsed("VOUCH_KEEP_HISTORY_S", parse_seconds, "86400"),
         seal=SealSettings(
-            window_s=reader.parsed("VOUCH_WINDOW_S", parse_window, "3600"),
-            grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", _positive_float, "300"),
-            at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", _positive_int, "8"),
-            look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", _positive_int, "604800"),
+            window_s=reader.parsed("VOUCH_WINDOW_S", parse_window_length, "3600"),
+            grace_s=reader.parsed("VOUCH_SEAL_GRACE_S", parse_seconds, "300"),
+            at_once=reader.parsed("VOUCH_SEAL_AT_ONCE", parse_count, "8"),
+            look_back_s=reader.parsed("VOUCH_SEAL_LOOK_BACK_S", parse_count, "604800"),
             suppressed_below=reader.parsed("VOUCH_SUPPRESSED_BELOW", parse_threshold, "5"),
         ),
-        seal_schedule=reader.text("VOUCH_SEAL_SCHEDULE", "0 */5 * * * *"),
+        seal_schedule=reader.parsed("VOUCH_SEAL_SCHEDULE", parse_schedule, "0 */5 * * * *"),
         seal_pace={
             "slice_s": 30.0,
-            "attempt_s": reader.parsed("VOUCH_SEAL_ATTEMPT_S", _positive_float, "900"),
+            "attempt_s": reader.parsed("VOUCH_SEAL_ATTEMPT_S", parse_seconds, "900"),
             "lease_s": 30.0,
-            "rollback_s": reader.parsed("VOUCH_SEAL_GIVE_UP_S", _positive_float, "7200"),
+            "rollback_s": reader.parsed("VOUCH_SEAL_GIVE_UP_S", parse_seconds, "7200"),
         },
-        hot_retention_s=reader.parsed("VOUCH_HOT_RETENTION_S", _positive_float, "7776000"),
-        reservation_retention_s=reader.parsed("VOUCH_RESERVATION_RETENTION_S", _positive_float, "7776000"),
-        purge_schedule=reader.text("VOUCH_PURGE_SCHEDULE", "0 30 3 * * *"),
+        hot_retention_s=reader.parsed("VOUCH_HOT_RETENTION_S", parse_seconds, "7776000"),
+        reservation_retention_s=reader.parsed("VOUCH_RESERVATION_RETENTION_S", parse_seconds, "7776000"),
+        purge_schedule=reader.parsed("VOUCH_PURGE_SCHEDULE", parse_schedule, "0 30 3 * * *"),
         in_azure="WEBSITE_INSTANCE_ID" in environ,
     )
     reader.check_grace(settings)
@@ -152,88 +161,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     reader.check_local_only(settings)
     reader.raise_faults()
     return settings
-
-
-def parse_hmac_key(text: str) -> bytes:
-    """A secret of at least 32 bytes, in hex."""
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        raise ValueError("must be hex") from None
-    if len(key) < 32:
-        raise ValueError("must be at least 32 bytes in hex (64 digits)")
-    return key
-
-
-def parse_origin(text: str) -> str:
-    """The name that checkpoints are signed under."""
-    if not is_key_name(text):
-        raise ValueError("must hold no space and no plus")
-    return text
-
-
-def parse_initial_releases(text: str) -> dict[str, Release]:
-    """`model=version@policy/version`, more of them parted by commas."""
-    releases = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        model, _, target = entry.partition("=")
-        version, _, policy = target.partition("@")
-        if not model or not version or "/" not in policy:
-            raise ValueError(f"{entry!r} must read model=version@policy/version")
-        releases[model] = Release(model=model, stable=Target(version, policy), generation=1)
-    return releases
-
-
-def parse_least_approval(text: str) -> dict[str, Before]:
-    """`model=firstWave`, more of them parted by commas; `*` stands for every other model, which needs one approval
-    where nothing is said of it."""
-    least: dict[str, Before] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        model, _, before = entry.partition("=")
-        if not model or before not in list(Before):
-            raise ValueError(f"{entry!r} must read model= and one of {', '.join(Before)}")
-        if model in least:
-            raise ValueError(f"{model} is named twice")
-        least[model] = Before(before)
-    return {"*": Before.FIRST_WAVE, **least}
-
-
-def parse_window(text: str) -> int:
-    """The length of a window. Every day begins with one."""
-    length_s = _positive_int(text)
-    if DAY_S % length_s:
-        raise ValueError("must divide the day: 3600, or 60 to try it out")
-    return length_s
-
-
-def parse_threshold(text: str) -> int:
-    """Below which counts are suppressed."""
-    below = _positive_int(text)
-    if below < LEAST_BELOW:
-        raise ValueError(f"must be at least {LEAST_BELOW}: below that a suppressed count could only be 1")
-    return below
-
-
-def _positive_int(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) == 0:
-        raise ValueError("must be a whole number above 0")
-    return int(text)
-
-
-def _positive_float(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("must be a number") from None
-    if not 0 < number < 1e9:
-        raise ValueError("must be a number above 0")
-    return number
-
-
-def _boolean(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise ValueError("must be true or false")
-    return text == "true"
 
 
 class _Reader:

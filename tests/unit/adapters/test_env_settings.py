@@ -70,6 +70,36 @@ def test_window_that_does_not_divide_the_day_is_refused_once(length: str) -> Non
     assert str(caught.value).count("VOUCH_WINDOW_S: must divide the day") == 1
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "*/5 * * * *",
+        "0 */5 * * * * *",
+        "every hour",
+        "0 60 * * * *",
+        "0 0 24 * * *",
+        "0 0 0 0 * *",
+        "0 0 0 * 13 *",
+        "0 0 0 * * 7",
+        "0 0 0 * * mon-8",
+        "0 1,, * * * *",
+        "0 */0 * * * *",
+        "0 */5 * jan * *",
+    ],
+)
+def test_schedule_that_is_none_of_six_fields_is_refused_at_the_start(schedule: str) -> None:
+    with pytest.raises(InvalidSettings, match="VOUCH_SEAL_SCHEDULE: must be an NCRONTAB expression of six fields"):
+        read_settings({**SOUND, "VOUCH_SEAL_SCHEDULE": schedule})
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["0 */5 * * * *", "*/5 * * * * *", "0 30 9-17/2 1,15 * *", "0 0 5 * JAN,jul mon-Fri", "59 59 23 31 12 6"],
+)
+def test_schedule_of_six_fields_is_taken_as_it_is(schedule: str) -> None:
+    assert read_settings({**SOUND, "VOUCH_PURGE_SCHEDULE": schedule}).purge_schedule == schedule
+
+
 def test_reservations_that_outlast_the_records_they_name_are_refused() -> None:
     with pytest.raises(InvalidSettings, match="VOUCH_RESERVATION_RETENTION_S: must be at most VOUCH_HOT_RETENTION_S"):
         read_settings({**SOUND, "VOUCH_HOT_RETENTION_S": "3600"})
