@@ -147,6 +147,7 @@ def build_edge(settings: Settings, storage: AzureStorage) -> Edge:
             settings.seal_pace,
             settings.hot_retention_s,
             settings.reservation_retention_s,
+            None if regions[settings.region].control else settings.keep_history_s,
         ),
     )
     keys = JwtKeys(settings.jwks_url, BlobsDocuments(storage), clock)

@@ -123,6 +123,7 @@ def build_memory_service(environ: Mapping[str, str], ledger: Ledger | None = Non
             settings.seal_pace,
             settings.hot_retention_s,
             settings.reservation_retention_s,
+            settings.keep_history_s,
         ),
     )
     return service, settings

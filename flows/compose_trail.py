@@ -51,13 +51,15 @@ class TrailPorts:
 @dataclass(frozen=True, slots=True)
 class TrailSettings:
     """`origin` is what the region's checkpoints are signed as; `pace` is how patient an orchestration is; rows leave
-    the ledger after `hot_retention_s`, reservations their table after `reservation_retention_s`."""
+    the ledger after `hot_retention_s`, reservations their table after `reservation_retention_s`, and histories the
+    engine after `keep_history_s` (None: somebody else sees to it)."""
 
     origin: str
     seal: SealSettings
     pace: Mapping[str, float]
     hot_retention_s: float
     reservation_retention_s: float
+    keep_history_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def build_trail(
         purge=_build_purge(ports, settings, chain, checkpoint_keys.get(region.name, ()), notes, clock),
         sealing=ports.sealing,
         pace=settings.pace,
+        keep_history_s=settings.keep_history_s,
         clock=clock,
         finish_erasures=finish_erasures,
     )

@@ -45,9 +45,7 @@ class DurableEngine:
 
     async def purge(self, client: Any, until: datetime) -> int:
         """Delete the histories of what began before a time and has ended; how many. Raises EngineFailed."""
-        with _told_as_engine_failed():
-            result = await client.purge_instance_history_by(BEGINNING, until, list(ENDED))
-        return int(result.instances_deleted)
+        return await _purge(client, until)
 
 
 class DurableSealing:
@@ -62,6 +60,10 @@ class DurableSealing:
             await client.start_new(SEAL_WINDOW, instance, dict(order))
         return True
 
+    async def purge(self, client: Any, until: datetime) -> int:
+        """Delete the histories of what began before a time and has ended; how many. Raises EngineFailed."""
+        return await _purge(client, until)
+
 
 def orchestration_input(order: Mapping[str, Any]) -> dict[str, Any]:
     """What an orchestration is told: nothing of a person, the starter included."""
@@ -72,6 +74,12 @@ async def _start_once(client: Any, instance: str, given: Mapping[str, Any]) -> N
     with _told_as_engine_failed():
         if not await client.get_status(instance):
             await client.start_new(ROLLOUT, instance, given)
+
+
+async def _purge(client: Any, until: datetime) -> int:
+    with _told_as_engine_failed():
+        result = await client.purge_instance_history_by(BEGINNING, until, list(ENDED))
+    return int(result.instances_deleted)
 
 
 @contextmanager

@@ -215,7 +215,7 @@ class Desk:
                 sealing=self.sealing,
             ),
             trail_settings=TrailSettings(
-                "vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}, 7_776_000, 7_776_000
+                "vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}, 7_776_000, 7_776_000, None
             ),
         )
         self.functions = _functions(Edge(self.service, RoleTokens(), self.clock), self.engine)

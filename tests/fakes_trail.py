@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from audit.records import Record
 from audit.windows import Window, window_of
 from flows.compose_trail import TrailPorts
 from flows.errors import Archived, LaneClosed
-from flows.ports import Clock, Lake, LakeFile, LakePage, Row, Span
+from flows.ports import Clock, EngineFailed, Lake, LakeFile, LakePage, Row, Span
 from flows.trail_ports import RegisteredLane, VaultFailed, WrappedByVault
 from tests.fakes import MemoryReservations, MemoryRows
 
@@ -297,13 +298,21 @@ class MemoryRecordKeys:
 
 @dataclass
 class RecordingSealing:
-    """Remembers what it was asked to seal."""
+    """Remembers what it was asked to seal, and until when to purge; or fails to."""
 
     started: list[str] = field(default_factory=list)
+    purged_until: list[datetime] = field(default_factory=list)
+    failure: EngineFailed | None = None
 
     async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
         self.started.append(instance)
         return True
+
+    async def purge(self, client: Any, until: datetime) -> int:
+        if self.failure is not None:
+            raise self.failure
+        self.purged_until.append(until)
+        return 0
 
 
 @dataclass
@@ -395,6 +404,9 @@ class NoSealing:
 
     async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
         return False
+
+    async def purge(self, client: Any, until: datetime) -> int:
+        return 0
 
 
 def memory_trail(lake: Lake) -> TrailPorts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -45,10 +46,15 @@ class Sealing(Protocol):
     async def start(self, client: Any, instance: str, order: Mapping[str, Any]) -> bool:
         """Start it unless it is under way; whether it was started. Raises EngineFailed."""
 
+    async def purge(self, client: Any, until: datetime) -> int:
+        """Delete the histories of what began before a time and has ended; how many. Raises EngineFailed."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrailRoom:
-    """`pace` is how patient an orchestration is, in seconds (`orchestrations.asking.Pace`)."""
+    """`pace` is how patient an orchestration is, in seconds (`orchestrations.asking.Pace`). `keep_history_s` is
+    how long the engine's history of an ended one is kept, counted from its start; None: control's timer deletes them,
+    once it has looked at rollouts."""
 
     window_s: int
     chain: ChainLog
@@ -63,15 +69,17 @@ class TrailRoom:
     purge: PurgeLedger
     sealing: Sealing
     pace: Mapping[str, float]
+    keep_history_s: float | None
     clock: Clock
     finish_erasures: FinishErasures
 
     async def tick(self, client: Any) -> None:
-        """What the timer does: start what is due, carry on with erasures, tell the witness, lay the schemas, and leave
-        a note of how the trail is. Raises one of FAULTS."""
+        """What the timer does: start what is due, delete old histories, carry on with erasures, tell the witness, lay
+        the schemas, and leave a note of how the trail is. Raises one of FAULTS."""
         due = await self.seal.due()
         for one in due:
             await self.start(client, one)
+        await self._purge_histories(client)
         await self.finish_erasures()
         if self.tell_witness is not None:
             await self.tell_witness()
@@ -84,6 +92,14 @@ class TrailRoom:
         if started:
             logger.info("Sealing of window %s has started (correction %d).", due.window.name, due.correction)
         return started
+
+    async def _purge_histories(self, client: Any) -> None:
+        if self.keep_history_s is None:
+            return
+        try:
+            await self.sealing.purge(client, self.clock.now() - timedelta(seconds=self.keep_history_s))
+        except EngineFailed as error:
+            logger.warning("Old histories were not deleted: %s. It is tried again at the next turn.", error)
 
     async def fence(self, order: Document) -> Document:
         """`{window, correction}` to `{lanes}`."""

@@ -272,7 +272,7 @@ class World:
                 erasure_rows=TablesRows(storage, "erasures"),
                 sealing=RecordingSealing(),
             ),
-            trail_settings=TrailSettings("vouch/westeurope", SEAL, {}, 7_776_000, 7_776_000),
+            trail_settings=TrailSettings("vouch/westeurope", SEAL, {}, 7_776_000, 7_776_000, None),
         )
 
 

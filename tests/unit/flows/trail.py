@@ -45,6 +45,7 @@ from tests.fakes_trail import (
 
 HOUR = 3600
 RETENTION_S = 90 * 86_400
+KEEP_HISTORY_S = 86_400
 REGION = Region("westeurope", "eu", frozenset({"DE"}), "https://westeurope.example", witness="eastus2")
 START = window_of(int(datetime(2026, 11, 23, 21, tzinfo=UTC).timestamp() * 1000), HOUR)
 SETTINGS = SealSettings(window_s=HOUR, grace_s=60, at_once=4, look_back_s=86_400, suppressed_below=5)
@@ -102,6 +103,7 @@ class Trail:
                 pace={},
                 hot_retention_s=RETENTION_S,
                 reservation_retention_s=RETENTION_S,
+                keep_history_s=KEEP_HISTORY_S,
             ),
             open_keys(ports, self.entropy),  # as an instance of its own, which may seal while the other one reads
             checkpoint_keys={},
