@@ -147,7 +147,7 @@ class RegionPart(RegionLooks):
 
     @property
     def _exposure(self) -> str:
-        looks_on = f", looks on {self._shadow_share:.0%} of the others" if self._shadow_share else ""
+        looks_on = f", looks on {self._shadow_share * 100:g} % of the others" if self._shadow_share else ""
         return f"answers {self._weight} % of deals{looks_on}"
 
     @property

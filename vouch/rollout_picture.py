@@ -85,7 +85,7 @@ def _describe_region(shown: Document | None) -> list[Text]:
         _text(shown["stage"], COLOURS.get(shown["stage"], "cyan")),
         Text(f"{shown['step'] + 1}/{len(shown['steps'])}"),
         Text(f"{draw_bar(shown['weight'])} {shown['weight']:>3} %"),
-        Text(f"{shown['shadow_share']:.0%}" if shown["shadow_share"] else ""),
+        Text(f"{shown['shadow_share'] * 100:g} %" if shown["shadow_share"] else ""),
         Text(verdict, style=COLOURS.get(verdict, "")),
     ]
 
