@@ -70,9 +70,8 @@ class System:
                     del waiting[name]
             if waiting and time.monotonic() > deadline:
                 name, reason = next(iter(waiting.items()))
-                raise LocalFailed(
-                    f"{name} not ready in {READY_SECONDS} s: {reason.rstrip(chr(46))}. See {self.plan.log_file(name)}."
-                )
+                said = (reason or "").rstrip(".")
+                raise LocalFailed(f"{name} not ready in {READY_SECONDS} s: {said}. See {self.plan.log_file(name)}.")
             time.sleep(LOOK_SECONDS / 4)
 
     def _require_running(self, region: RegionProcess) -> None:
