@@ -37,9 +37,9 @@ from flows.releasing.change_release import ChangeRelease, ReadRelease
 from flows.releasing.current_releases import CurrentReleases
 from flows.releasing.read_metrics import ReadMetrics
 from flows.rolling_out.control_room import ControlRoom
+from flows.rolling_out.papers import Papers, open_papers
 from flows.rolling_out.reconcile import Reconcile
 from flows.rolling_out.region_steps import RegionSteps
-from flows.rolling_out.rollout_log import RolloutLog
 from flows.rolling_out.rollouts import Rollouts, RolloutSettings
 from flows.rolling_out.tell_people import TellPeople
 from flows.rolling_out.undo_version import UndoVersion
@@ -116,11 +116,11 @@ def build_service(
         trail,
         keys,
     )
-    log = RolloutLog(control.rows, write, clock) if control else None
+    papers = open_papers(control.rows, write, clock) if control else None
     room = None
-    if control and log:
-        rollouts = Rollouts(log, versions, releases, ledger, idempotency, clock, control.settings)
-        room = _compose_room(control, log, rollouts, RegionSteps(call_region), clock, residency)
+    if control and papers:
+        rollouts = Rollouts(papers.log, versions, releases, ledger, idempotency, clock, control.settings)
+        room = _compose_room(control, papers, rollouts, RegionSteps(call_region), clock, residency)
     return Service(
         region=region,
         default_model=default_model,
@@ -135,7 +135,7 @@ def build_service(
         change_release=change_release,
         record_rejection=RecordRejection(write),
         score_golden=ScoreGolden(models, policies, decide, clock),
-        undo_version=UndoVersion(region, tuple(residency.regions), read_release, change_release, call_region, log),
+        undo_version=UndoVersion(region, tuple(residency.regions), read_release, change_release, call_region, papers),
         versions=versions,
         records=records,
         activate_snapshot=ActivateSnapshot(active, lake, models, references, write, clock),
@@ -156,13 +156,13 @@ def build_service(
 
 
 def _compose_room(
-    ports: ControlPorts, log: RolloutLog, rollouts: Rollouts, steps: RegionSteps, clock: Clock, residency: Residency
+    ports: ControlPorts, papers: Papers, rollouts: Rollouts, steps: RegionSteps, clock: Clock, residency: Residency
 ) -> ControlRoom:
     return ControlRoom(
         rollouts=rollouts,
-        log=log,
+        papers=papers,
         steps=steps,
-        reconcile=Reconcile(log, steps, tuple(residency.regions), clock),
-        tell_people=TellPeople(log, ports.notify, ports.notify_secret, residency.region.name, clock),
-        watch=WatchRollouts(log, ports.engine, clock, ports.stuck_after_s, ports.keep_s),
+        reconcile=Reconcile(papers, steps, tuple(residency.regions), clock),
+        tell_people=TellPeople(papers.notices, ports.notify, ports.notify_secret, residency.region.name, clock),
+        watch=WatchRollouts(papers, ports.engine, clock, ports.stuck_after_s, ports.keep_s),
     )

@@ -68,7 +68,7 @@ def reading_answers(room: ControlRoom) -> dict[Endpoint, Answer]:
 
     async def read_fleet(exchange: Exchange) -> Reply:
         model = exchange.param("model")
-        desired, found = await room.log.desired(model), await room.log.read_fleet(model)
+        desired, found = await room.papers.desired.read(model), await room.papers.desired.read_fleet(model)
         if desired is None and found is None:
             raise NotFound("fleet: nothing of the model was rolled out yet, and the reconciler saw none of it")
         return Reply({"model": model, "desired": desired, "found": found})

@@ -8,9 +8,10 @@ from typing import Any
 
 from flows.errors import VouchError
 from flows.ports import EngineFailed
+from flows.rolling_out.papers import Papers
 from flows.rolling_out.reconcile import Reconcile
 from flows.rolling_out.region_steps import SUPERSEDED, RegionSteps, StepFault
-from flows.rolling_out.rollout_log import CONTROL_SOURCE, RolloutLog
+from flows.rolling_out.rollout_log import CONTROL_SOURCE
 from flows.rolling_out.rollouts import ENDING_PHASES, Rollouts, is_over
 from flows.rolling_out.tell_people import TellPeople
 from flows.rolling_out.watch_rollouts import WatchRollouts
@@ -22,7 +23,7 @@ Document = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class ControlRoom:
     rollouts: Rollouts
-    log: RolloutLog
+    papers: Papers
     steps: RegionSteps
     reconcile: Reconcile
     tell_people: TellPeople
@@ -51,7 +52,9 @@ class ControlRoom:
     async def watch_region(self, order: Document) -> Document:
         """Lengthen a region's lease, read its metrics, show that it was seen, and hand over what people have said."""
         answer = await self._unless_taken_back(self.steps.watch_region, order)
-        await self.log.show(order["rollout_id"], order["region"], order["seq"], _with_steps_taken(order["shown"]))
+        await self.papers.log.show(
+            order["rollout_id"], order["region"], order["seq"], _with_steps_taken(order["shown"])
+        )
         return {**answer, **await self.read_orders(order)}
 
     async def read_orders(self, order: Document) -> Document:
@@ -59,9 +62,9 @@ class ControlRoom:
         and what regions served before: {orders: {name: {at, counts}}, asking: [region], is_over,
         results: {region: {attempt, outcome, ...}}, stables: {region: ...}}."""
         rollout_id = order["rollout_id"]
-        await self.log.touch(rollout_id)
+        await self.papers.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
-        shown = await self.log.read_shown(rollout_id)
+        shown = await self.papers.log.read_shown(rollout_id)
         results = {source: document["result"] for source, document in shown.items() if document.get("result")}
         stables = shown.get(CONTROL_SOURCE, {}).get("stables", {})
         asking = sorted(source for source, document in shown.items() if document.get("asks"))
@@ -76,13 +79,13 @@ class ControlRoom:
     async def _unless_taken_back(self, step: Callable[[Document], Awaitable[Document]], order: Document) -> Document:
         """A region that was away while its rollout was taken back still has it open: what comes late from that
         rollout must find nothing to go on with there."""
-        if await self.log.read_phase(order["rollout_id"]) in ENDING_PHASES:
+        if await self.papers.log.read_phase(order["rollout_id"]) in ENDING_PHASES:
             return StepFault(SUPERSEDED, "the rollout is being taken back, or is over").to_json()
         return await step(order)
 
     async def note_transition(self, order: Document) -> Document:
         """Write a transition down. Safe to repeat."""
-        await self.log.note(order)
+        await self.papers.log.note(order)
         return {}
 
     async def finish_rollout(self, order: Document) -> Document:
@@ -90,15 +93,15 @@ class ControlRoom:
         reconciler is to know the way back. Answers {stopped: order} and does nothing where somebody has stopped what
         would be a success. Safe to repeat."""
         if order["target"] is not None:
-            stopped_by = await self.log.finish(order["rollout_id"])
+            stopped_by = await self.papers.log.finish(order["rollout_id"])
             if stopped_by:
                 return {"stopped": stopped_by}
-            await self.log.desire(order["model"], order["target"], order["rollout_id"], order["before"])
+            await self.papers.desired.desire(order["model"], order["target"], order["rollout_id"], order["before"])
         elif order["phase"] == Phase.FAILED and order["before"] is not None:
-            await self.log.desire_first(order["model"], order["before"], order["rollout_id"])
+            await self.papers.desired.desire_first(order["model"], order["before"], order["rollout_id"])
         if order.get("left"):  # an orchestration of an older version names none
-            await self.log.leave(order, order["left"])
-        await self.log.end(order["model"], order["rollout_id"], order["phase"])
+            await self.papers.desired.leave(order, order["left"])
+        await self.papers.log.end(order["model"], order["rollout_id"], order["phase"])
         return {}
 
 

@@ -22,8 +22,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from flows.ports import Clock
+from flows.rolling_out.papers import Papers
 from flows.rolling_out.region_steps import FAILED, REFUSED, UNREACHABLE, RegionSteps, StepFault
-from flows.rolling_out.rollout_log import RolloutLog
 from flows.times import format_time
 
 RECONCILER = "reconciler"
@@ -32,8 +32,9 @@ Document = Mapping[str, Any]
 
 
 class Reconcile:
-    def __init__(self, log: RolloutLog, steps: RegionSteps, regions: Sequence[str], clock: Clock) -> None:
-        self._log = log
+    def __init__(self, papers: Papers, steps: RegionSteps, regions: Sequence[str], clock: Clock) -> None:
+        self._log = papers.log
+        self._desired = papers.desired
         self._steps = steps
         self._regions = regions
         self._clock = clock
@@ -43,10 +44,10 @@ class Reconcile:
         active = await self._log.active()
         for rollout_id in active.values():
             await self._follow_undo(rollout_id)
-        for rollout in await self._log.left():
+        for rollout in await self._desired.left():
             if rollout["model"] not in active:  # another's generations are not to be disturbed
                 await self._close(rollout)
-        wanted = [desired for desired in await self._log.all_desired() if desired["model"] not in active]
+        wanted = [desired for desired in await self._desired.read_all() if desired["model"] not in active]
         return [await self._reconcile(desired) for desired in wanted]
 
     async def _close(self, rollout: Document) -> None:
@@ -57,7 +58,7 @@ class Reconcile:
             said = f"not closed: {fault['detail']}" if fault else "closed"
             logger.warning("Rollout %s of %s in %s: %s.", rollout["rollout_id"], rollout["model"], region, said)
         away = {region for region, fault in faults.items() if fault and fault["kind"] in {UNREACHABLE, FAILED}}
-        await self._log.leave(rollout, {region: rollout["left"][region] for region in sorted(away)})
+        await self._desired.leave(rollout, {region: rollout["left"][region] for region in sorted(away)})
 
     async def _close_in(self, rollout: Document, region: str) -> Document:
         closing = {
@@ -85,7 +86,7 @@ class Reconcile:
             logger.warning("Rollout %s of %s is aborted: %s.", rollout_id, order["model"], reason)
             await self._log.abort_rollout_of(order["model"], name, RECONCILER, reason)
         if names:
-            await self._log.forsake(order["model"], names)
+            await self._desired.forsake(order["model"], names)
             reason = f"{' and '.join(names)} withdrawn elsewhere"
             await self._everywhere(self._steps.withdraw, {**wanted, "names": names, "reason": reason})
 
@@ -102,7 +103,7 @@ class Reconcile:
             "seen_at": format_time(self._clock.now()),
             "regions": states,
         }
-        await self._log.show_fleet(found)
+        await self._desired.show_fleet(found)
         for region, state in states.items():
             if state["state"] != "in sync":
                 logger.warning("%s in %s is %s: %s", desired["model"], region, state["state"], state["detail"])
@@ -110,7 +111,7 @@ class Reconcile:
 
     async def _follow(self, desired: Document, names: Sequence[str]) -> dict[str, Document]:
         """What was withdrawn in one region is withdrawn in all: an undo may not have reached every one."""
-        await self._log.forsake(desired["model"], names)
+        await self._desired.forsake(desired["model"], names)
         return await self._everywhere(self._steps.withdraw, {**desired, "names": names})
 
     async def _everywhere(

@@ -2,12 +2,9 @@
 
     rollouts / <id>                   the order: plan, starter, what is to be served
     rollouts / !active-<model>        which rollout of a model is under way, so that there is one at a time
-    desired  / <model>                what every region is to serve when no rollout is under way
-    desired  / !left-<id>             the regions that a rollout could not be closed in
     <id>     / orders                 what people have said: approvals, pause, abort; told once, read often
     <id>     / shown-<source>         where the rollout stands, and each region: the newest of its kind
     <id>     / event-<source>-<seq>   the timeline, insert-only: transitions, and what people said
-    notices  / <id>-<source>-<seq>    what somebody is to be told, until it was
 
 Transitions are written by activities that may run twice or late: names are made of the rollout, the source and a
 number that the orchestration counts, so that the second time changes nothing and a late one never shows the past.
@@ -15,35 +12,32 @@ number that the orchestration counts, so that the second time changes nothing an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 from audit.records import RecordType
-from flows.errors import LedgerUnavailable, RolloutOver, RolloutUnderWay, StorageFailed, Superseded
-from flows.ports import Clock, Row, Rows
-from flows.put_row import put_row
+from flows.errors import RolloutOver, RolloutUnderWay
+from flows.ports import Clock
+from flows.rolling_out.documents import Document, Documents
+from flows.rolling_out.notices import Notices
 from flows.times import format_time
 from flows.write_record import Note, WriteRecord
 from rollouts.verdicts import Verdict
 
-ROLLOUTS, DESIRED, NOTICES, ORDERS = "rollouts", "desired", "notices", "orders"
+ROLLOUTS, ORDERS = "rollouts", "orders"
 CONTROL_SOURCE = "rollout"
 PEOPLE_SOURCE = "people"
 START, STOPS, FINISH = "start", ("abort", "reject"), "finish"
-TRIES = 5
 LAST_SEQ = 99_999
 """Behind whatever an orchestration noted."""
-
-Document = Mapping[str, Any]
 
 
 class RolloutLog:
     """Every method raises LedgerUnavailable where storage fails."""
 
-    def __init__(self, rows: Rows, write: WriteRecord, clock: Clock) -> None:
-        self._rows = rows
+    def __init__(self, documents: Documents, notices: Notices, write: WriteRecord, clock: Clock) -> None:
+        self._documents = documents
+        self._notices = notices
         self._write = write
         self._clock = clock
 
@@ -52,23 +46,23 @@ class RolloutLog:
         written under the same id just before. Raises RolloutUnderWay."""
         await self._take_model(order["model"], order["id"])
         await self._say_first(order["id"], START, {"by": order["starter"], "at": order["started_at"]}, order["plan"])
-        await self._insert(ROLLOUTS, order["id"], order)
+        await self._documents.insert(ROLLOUTS, order["id"], order)
         return await self.read_order(order["id"]) or order
 
     async def read_order(self, rollout_id: str) -> Document | None:
         if rollout_id.startswith("!"):  # what stands there is no order
             return None
-        row = await self._read(ROLLOUTS, rollout_id)
+        row = await self._documents.read(ROLLOUTS, rollout_id)
         return row.document if row else None
 
     async def list_orders(self) -> list[Document]:
         """Every rollout there was, the newest first."""
-        found = [row.document for row in await self._list(ROLLOUTS) if not row.key.startswith("!")]
+        found = [row.document for row in await self._documents.list_all(ROLLOUTS) if not row.key.startswith("!")]
         return sorted(found, key=lambda order: str(order["started_at"]), reverse=True)
 
     async def active(self) -> dict[str, str]:
         """The rollouts that are under way, by model."""
-        rows = [row for row in await self._list(ROLLOUTS) if row.key.startswith("!active-")]
+        rows = [row for row in await self._documents.list_all(ROLLOUTS) if row.key.startswith("!active-")]
         return {
             row.key.removeprefix("!active-"): row.document["rollout_id"] for row in rows if row.document["rollout_id"]
         }
@@ -80,26 +74,16 @@ class RolloutLog:
         def ended(document: Document | None) -> Document | None:
             return after if document and document["rollout_id"] == rollout_id else None
 
-        await self._change(ROLLOUTS, f"!active-{model}", ended)
+        await self._documents.change(ROLLOUTS, f"!active-{model}", ended)
 
     async def ended(self) -> dict[str, str]:
         """The last rollout of each model, where none is under way, and the phase that it ended in."""
-        rows = [row.document for row in await self._list(ROLLOUTS) if row.key.startswith("!active-")]
+        rows = [row.document for row in await self._documents.list_all(ROLLOUTS) if row.key.startswith("!active-")]
         return {row["ended"]: row["phase"] for row in rows if row.get("phase")}
-
-    async def leave(self, order: Document, left: Mapping[str, Document | None]) -> None:
-        """Remember the regions that a rollout could not be closed in, and what each is to go back to."""
-        document = {"rollout_id": order["rollout_id"], "model": order["model"], "left": dict(left)}
-        await self._change(DESIRED, f"!left-{order['rollout_id']}", lambda _: document)
-
-    async def left(self) -> list[Document]:
-        """The rollouts that could not be closed in every region."""
-        rows = [row.document for row in await self._list(DESIRED) if row.key.startswith("!left-")]
-        return [row for row in rows if row["left"]]
 
     async def orders(self, rollout_id: str) -> Document:
         """What people have said of a rollout."""
-        row = await self._read(rollout_id, ORDERS)
+        row = await self._documents.read(rollout_id, ORDERS)
         return row.document if row else {}
 
     async def give_order(self, rollout_id: str, name: str, said: Document) -> bool:
@@ -115,7 +99,7 @@ class RolloutLog:
         if given(await self.orders(rollout_id)) is None:
             return False
         await self._say_first(rollout_id, name, said)
-        return await self._change(rollout_id, ORDERS, given)
+        return await self._documents.change(rollout_id, ORDERS, given)
 
     async def finish(self, rollout_id: str) -> str:
         """Let nobody stop a rollout any more; by which order somebody has before, or empty. Whoever stops it at the
@@ -128,7 +112,7 @@ class RolloutLog:
             stopped_by = next((name for name in STOPS if document and name in document), "")
             return None if stopped_by or (document and FINISH in document) else {**(document or {}), FINISH: said}
 
-        await self._change(rollout_id, ORDERS, finished)
+        await self._documents.change(rollout_id, ORDERS, finished)
         return stopped_by
 
     async def take_order_back(self, rollout_id: str, name: str) -> bool:
@@ -138,7 +122,7 @@ class RolloutLog:
             left = {key: value for key, value in (document or {}).items() if key != name}
             return left if document and name in document else None
 
-        return await self._change(rollout_id, ORDERS, unsaid)
+        return await self._documents.change(rollout_id, ORDERS, unsaid)
 
     async def note(self, transition: Document) -> None:
         """Write one transition: its audit record, the timeline, what is shown now, and whom to tell. Safe to repeat."""
@@ -147,10 +131,10 @@ class RolloutLog:
         data = {key: value for key, value in transition.items() if key not in {"shown", "notice"}}
         await self._write.once(Note(RecordType.ROLLOUT_CHANGED, data, {}), f"rollout-{rollout_id}", name)
         event = {**data, "at": transition["at"]}
-        await self._insert(rollout_id, f"event-{name}", event)
+        await self._documents.insert(rollout_id, f"event-{name}", event)
         notice = transition.get("notice") or _breach_of(transition)
         if notice:
-            await self._insert(NOTICES, f"{rollout_id}-{name}", {**event, "notice": notice, "tries": 0})
+            await self._notices.add(name, notice, event)
         await self.show(rollout_id, source, seq, transition["shown"])
 
     async def note_end(self, rollout_id: str, phase: str, message: str) -> None:
@@ -175,16 +159,16 @@ class RolloutLog:
         def newer(standing: Document | None) -> Document | None:
             return None if standing and standing["seq"] > seq else document
 
-        await self._change(rollout_id, f"shown-{source}", newer)
+        await self._documents.change(rollout_id, f"shown-{source}", newer)
 
     async def read_shown(self, rollout_id: str) -> dict[str, Document]:
         """Where the rollout (`rollout`) and each of its regions stand."""
-        rows = [row for row in await self._list(rollout_id) if row.key.startswith("shown-")]
+        rows = [row for row in await self._documents.list_all(rollout_id) if row.key.startswith("shown-")]
         return {row.key.removeprefix("shown-"): row.document for row in rows}
 
     async def read_standing(self, rollout_id: str) -> Document | None:
         """Where the rollout as a whole stands: one row, however long its timeline is. None while it shows nothing."""
-        row = await self._read(rollout_id, f"shown-{CONTROL_SOURCE}")
+        row = await self._documents.read(rollout_id, f"shown-{CONTROL_SOURCE}")
         return row.document if row else None
 
     async def read_phase(self, rollout_id: str) -> str:
@@ -194,52 +178,13 @@ class RolloutLog:
 
     async def read_timeline(self, rollout_id: str) -> list[Document]:
         """Every transition, oldest first."""
-        rows = [row.document for row in await self._list(rollout_id) if row.key.startswith("event-")]
+        rows = [row.document for row in await self._documents.list_all(rollout_id) if row.key.startswith("event-")]
         return sorted(rows, key=lambda event: (str(event["at"]), str(event["source"]), int(event["seq"])))
-
-    async def desired(self, model: str) -> Document | None:
-        if model.startswith("!"):
-            return None
-        row = await self._read(DESIRED, model)
-        return row.document if row else None
-
-    async def all_desired(self) -> list[Document]:
-        """What is desired of each model, forsaken or not."""
-        return [row.document for row in await self._list(DESIRED) if not row.key.startswith("!")]
-
-    async def desire(self, model: str, wanted: Document, by: str, before: Document | None = None) -> None:
-        """Let this be what every region is to serve: a new generation, once for a rollout. What is wanted names only
-        what changes. `before` is what was served before, where nothing was desired."""
-
-        def changed(standing: Document | None) -> Document | None:
-            if standing and standing["by"] == by:
-                return None
-            base = None if standing is None or standing.get("forsaken") else standing
-            previous = base["target"] if base else before
-            target = {**(previous or {}), **{name: value for name, value in wanted.items() if value is not None}}
-            if base and target == previous:  # nothing new: the way back stays
-                previous = base["previous"]
-            return _desired(model, standing, target, previous, by)
-
-        await self._change(DESIRED, model, changed)
-
-    async def desire_first(self, model: str, served: Document, by: str) -> None:
-        """Let what is served be what every region is to serve, where nothing was ever desired."""
-        first = _desired(model, None, served, None, by)
-        await self._change(DESIRED, model, lambda standing: None if standing else first)
-
-    async def show_fleet(self, found: Document) -> None:
-        """What the reconciler found of a model."""
-        await self._change(DESIRED, f"!fleet-{found['model']}", lambda _: found)
-
-    async def read_fleet(self, model: str) -> Document | None:
-        row = await self._read(DESIRED, f"!fleet-{model}")
-        return row.document if row else None
 
     async def touch(self, rollout_id: str) -> None:
         """Show that the rollout is alive."""
         seen_at = format_time(self._clock.now())
-        await self._change(
+        await self._documents.change(
             rollout_id, f"shown-{CONTROL_SOURCE}", lambda shown: {**shown, "seen_at": seen_at} if shown else None
         )
 
@@ -252,28 +197,7 @@ class RolloutLog:
             age = self._clock.now() - datetime.fromisoformat(document["taken_at"])
             return {"rollout_id": "", "taken_at": ""} if age.total_seconds() > grace_s else None
 
-        await self._change(ROLLOUTS, f"!active-{model}", forgotten)
-
-    async def tell_once(self, rollout_id: str, notice: str, message: str) -> None:
-        """Have somebody told, once for this kind of notice."""
-        document = {
-            "rollout_id": rollout_id,
-            "source": CONTROL_SOURCE,
-            "what": notice,
-            "message": message,
-            "at": format_time(self._clock.now()),
-            "notice": notice,
-            "tries": 0,
-        }
-        await self._insert(NOTICES, f"{rollout_id}-{notice}", document)
-
-    async def pending_notices(self) -> list[Row]:
-        """What somebody is still to be told."""
-        return [row for row in await self._list(NOTICES) if not row.document.get("told_at")]
-
-    async def settle_notice(self, row: Row, document: Document) -> None:
-        """Write down that somebody was told, or how often it was tried."""
-        await self._put(NOTICES, row.key, row, document)
+        await self._documents.change(ROLLOUTS, f"!active-{model}", forgotten)
 
     async def abort_rollout_of(self, model: str, name: str, by: str, reason: str) -> None:
         """Abort the rollout of a version, or a policy, that is under way."""
@@ -283,20 +207,6 @@ class RolloutLog:
             said = {"by": by, "at": format_time(self._clock.now()), "reason": f"undo: {reason}" if reason else "undo"}
             with suppress(RolloutOver):  # promoted everywhere just now; should it still become desired, see `reconcile`
                 await self.give_order(rollout_id, "abort", said)
-
-    async def forsake(self, model: str, withdrawn: Collection[str]) -> None:
-        """Desire no longer what was withdrawn, but what was desired before, once: from there no way leads back to it.
-        Where there is nothing to return to, what is desired is forsaken: followed in its withdrawal, never healed."""
-
-        def forsaken(standing: Document | None) -> Document | None:
-            if not standing or standing.get("forsaken") or not _names(standing["target"], withdrawn):
-                return None
-            by, previous = f"undo-{standing['generation']}", standing["previous"]
-            if previous is None or _names(previous, withdrawn):
-                return {**_desired(model, standing, standing["target"], None, by), "forsaken": True}
-            return _desired(model, standing, previous, None, by)
-
-        await self._change(DESIRED, model, forsaken)
 
     async def _say_first(self, rollout_id: str, name: str, said: Document, plan: Document | None = None) -> None:
         """Record and show what somebody says. A start is one record however often it is asked for."""
@@ -310,7 +220,7 @@ class RolloutLog:
         seq = round(datetime.fromisoformat(at).timestamp() * 1000)
         event = {"rollout_id": rollout_id, "source": PEOPLE_SOURCE, "seq": seq, "at": at, "what": name}
         message = f"by {by}{': ' if reason else ''}{reason}"
-        await self._insert(rollout_id, f"event-{PEOPLE_SOURCE}-{seq}-{name}", {**event, "message": message})
+        await self._documents.insert(rollout_id, f"event-{PEOPLE_SOURCE}-{seq}-{name}", {**event, "message": message})
 
     async def _take_model(self, model: str, rollout_id: str) -> None:
         standing = ""
@@ -321,60 +231,12 @@ class RolloutLog:
             taken_at = format_time(self._clock.now())
             return {"rollout_id": rollout_id, "taken_at": taken_at} if not standing else None
 
-        await self._change(ROLLOUTS, f"!active-{model}", taken)
+        await self._documents.change(ROLLOUTS, f"!active-{model}", taken)
         if standing and standing != rollout_id:
             raise RolloutUnderWay(standing)
-
-    async def _change(self, partition: str, key: str, change: Callable[[Document | None], Document | None]) -> bool:
-        """Make of a document what `change` says (None: leave it), looking again where another came between."""
-        for _ in range(TRIES):
-            row = await self._read(partition, key)
-            changed = change(row.document if row else None)
-            if changed is None:
-                return False
-            if await self._put(partition, key, row, changed):
-                return True
-        raise LedgerUnavailable(f"{key} is changed by too many at once")
-
-    async def _put(self, partition: str, key: str, row: Row | None, document: Document) -> bool:
-        try:
-            await put_row(self._rows, partition, key, row, document)
-        except Superseded:
-            return False
-        except StorageFailed as error:
-            raise LedgerUnavailable("the rollout's documents could not be written") from error
-        return True
-
-    async def _insert(self, partition: str, key: str, document: Document) -> None:
-        """Insert-only; what stands under this name is the same."""
-        await self._put(partition, key, None, document)
-
-    async def _read(self, partition: str, key: str) -> Row | None:
-        try:
-            return await self._rows.read(partition, key)
-        except StorageFailed as error:
-            raise LedgerUnavailable("the rollout's documents could not be read") from error
-
-    async def _list(self, partition: str) -> list[Row]:
-        try:
-            return await self._rows.list(partition)
-        except StorageFailed as error:
-            raise LedgerUnavailable("the rollout's documents could not be read") from error
 
 
 def _breach_of(transition: Document) -> str:
     """A region whose metric was bad is told of as such, beside the rollback that follows; empty where none was."""
     judgement = transition.get("judgement") or {}
     return "breach" if judgement.get("verdict") == Verdict.FAILED else ""
-
-
-def _desired(
-    model: str, standing: Document | None, target: Document, previous: Document | None, by: str
-) -> dict[str, Any]:
-    generation = int(standing["generation"]) + 1 if standing else 1
-    return {"model": model, "generation": generation, "target": dict(target), "previous": previous, "by": by}
-
-
-def _names(target: Document, withdrawn: Collection[str]) -> bool:
-    """Whether a target names anything that was withdrawn."""
-    return not set(withdrawn).isdisjoint(target.values())

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.ports import Clock, Notifier, NotTaken, Row
-from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.notices import Notices
 from flows.times import format_time
 
 FIRST_PAUSE_S = 5
@@ -31,8 +31,8 @@ logger = logging.getLogger("vouch.notices")
 class TellPeople:
     """`notify` None: nobody is configured to be told, and notices are left standing."""
 
-    def __init__(self, log: RolloutLog, notify: Notifier | None, secret: bytes, region: str, clock: Clock) -> None:
-        self._log = log
+    def __init__(self, notices: Notices, notify: Notifier | None, secret: bytes, region: str, clock: Clock) -> None:
+        self._notices = notices
         self._notify = notify
         self._secret = secret
         self._region = region
@@ -42,7 +42,7 @@ class TellPeople:
         """Send what is due; how many were taken. Raises LedgerUnavailable."""
         if self._notify is None:
             return 0
-        due = [row for row in await self._log.pending_notices() if _is_due(row.document, self._clock.now())]
+        due = [row for row in await self._notices.pending() if _is_due(row.document, self._clock.now())]
         telling = (self._tell(self._notify, row) for row in due[:MOST_AT_ONCE])
         told = await asyncio.gather(*telling, return_exceptions=True)
         for fault in told:
@@ -53,7 +53,7 @@ class TellPeople:
     async def _tell(self, notify: Notifier, row: Row) -> bool:
         """Send one and write down what came of it; whether it was taken."""
         settled = await self._send(notify, row.key, row.document)
-        await self._log.settle_notice(row, {**row.document, **settled})
+        await self._notices.settle(row, {**row.document, **settled})
         return "told_at" in settled and "given_up" not in settled
 
     async def _send(self, notify: Notifier, key: str, notice: Mapping[str, Any]) -> Mapping[str, Any]:

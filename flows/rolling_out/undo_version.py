@@ -16,12 +16,12 @@ from flows.errors import NotFound, VouchError
 from flows.ports import RegionCalls, RegionUnreachable
 from flows.releasing.change_release import ChangeRelease, ReadRelease
 from flows.releasing.release_changes import release_data
-from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.papers import Papers
 from scoring.release import Release
 
 
 class UndoVersion:
-    """`log` is that of the control region; None elsewhere."""
+    """`papers` are those of the control region; None elsewhere."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class UndoVersion:
         read: ReadRelease,
         change: ChangeRelease,
         call_region: RegionCalls,
-        log: RolloutLog | None = None,
+        papers: Papers | None = None,
     ) -> None:
         self._region = region
         self._others = [other for other in regions if other != region]
         self._read = read
         self._change = change
         self._call_region = call_region
-        self._log = log
+        self._papers = papers
 
     async def __call__(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
         """Withdraw it everywhere. Answers what each region said: {regions: {name: {release} or {fault}}}.
@@ -47,10 +47,10 @@ class UndoVersion:
         region from going back. Raises NotFound or LedgerUnavailable.
         """
         undone = await self._everywhere(call, model, version, reason, "withdraw")
-        if self._log is not None:
-            await self._log.abort_rollout_of(model, version, call.caller.id, reason)
+        if self._papers is not None:
+            await self._papers.log.abort_rollout_of(model, version, call.caller.id, reason)
             if any("release" in said for said in undone["regions"].values()):
-                await self._log.forsake(model, [version])
+                await self._papers.desired.forsake(model, [version])
         return undone
 
     async def lift(self, call: Call, model: str, version: str, reason: str) -> Mapping[str, Any]:
@@ -61,9 +61,9 @@ class UndoVersion:
         """Let this region alone serve it again. In control what a withdrawal means for rollouts comes first, because
         the reconciler may not have seen it yet, and would bring back what somebody undid. Raises NotFound, Superseded
         or LedgerUnavailable."""
-        if self._log is not None and version in (await self._read(model)).withdrawn:
-            await self._log.abort_rollout_of(model, version, call.caller.id, reason)
-            await self._log.forsake(model, [version])
+        if self._papers is not None and version in (await self._read(model)).withdrawn:
+            await self._papers.log.abort_rollout_of(model, version, call.caller.id, reason)
+            await self._papers.desired.forsake(model, [version])
         return await self._change.unwithdraw(call, model, version, reason, change_id)
 
     async def _everywhere(self, call: Call, model: str, version: str, reason: str, verb: str) -> Mapping[str, Any]:

@@ -13,13 +13,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.ports import Clock, Engine, EngineFailed
-from flows.rolling_out.rollout_log import CONTROL_SOURCE, PEOPLE_SOURCE, RolloutLog
+from flows.rolling_out.papers import Papers
+from flows.rolling_out.rollout_log import CONTROL_SOURCE, PEOPLE_SOURCE
 from flows.rolling_out.rollouts import PAST_PHASES
+from flows.times import format_time
 from rollouts.phases import Phase
 
 BROKEN = frozenset({"Failed", "Terminated", "Canceled"})
 START_GRACE_S = 30.0
 WAITING_STAGES = frozenset({"Paused", "Baking"})
+STUCK = "stuck"
+
 logger = logging.getLogger("vouch.rollouts")
 Document = Mapping[str, Any]
 
@@ -28,8 +32,9 @@ class WatchRollouts:
     """`stuck_after_s` without a sign of life or progress makes a rollout one that somebody is told of; `keep_s` is how
     long the engine's history of an ended one is kept."""
 
-    def __init__(self, log: RolloutLog, engine: Engine, clock: Clock, stuck_after_s: float, keep_s: float) -> None:
-        self._log = log
+    def __init__(self, papers: Papers, engine: Engine, clock: Clock, stuck_after_s: float, keep_s: float) -> None:
+        self._log = papers.log
+        self._notices = papers.notices
         self._engine = engine
         self._clock = clock
         self._stuck_after = timedelta(seconds=stuck_after_s)
@@ -88,7 +93,8 @@ class WatchRollouts:
             message = f"no progress since {moved_at}: {describe_wait(shown)}" if self._is_long_ago(moved_at) else ""
         if message:
             logger.error("Rollout %s is stuck: %s.", order["id"], message)
-            await self._log.tell_once(order["id"], "stuck", message)
+            event = {"rollout_id": order["id"], "source": CONTROL_SOURCE, "what": STUCK, "message": message}
+            await self._notices.add(STUCK, STUCK, {**event, "at": format_time(self._clock.now())})
 
     async def _moved_at(self, order: Document) -> str:
         """When the rollout, or a region of it, came to where it stands."""

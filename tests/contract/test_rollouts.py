@@ -167,7 +167,7 @@ async def test_transition_that_is_noted_twice_or_late_changes_nothing_more(desk:
     transitions = [event["seq"] for event in seen["timeline"] if event["source"] == "rollout"]
     assert (seen["phase"], transitions) == ("Succeeded", [1, 2])
     assert len(desk.ledger.events("vouch.rollout.changed.v1")) == 2
-    assert len(await room.log.pending_notices()) == 2
+    assert len(await room.papers.notices.pending()) == 2
 
 
 async def test_success_is_the_desired_state_once_and_lets_the_next_rollout_begin(desk: Desk) -> None:
@@ -200,7 +200,7 @@ async def test_rollback_that_could_not_finish_leaves_the_way_back_to_the_reconci
     order = {"rollout_id": rollout["id"], "model": "deal-fraud", "phase": phase, "target": None, "before": before}
     for _ in range(2):
         await room.finish_rollout(order)
-    found = await room.log.desired("deal-fraud")
+    found = await room.papers.desired.read("deal-fraud")
     assert (found["target"] if found else None) == desired
     assert found is None or found["generation"] == 1
 
@@ -209,12 +209,12 @@ async def test_rollback_that_could_not_finish_changes_nothing_that_was_desired_b
     room = desk.service.control
     assert room is not None
     standing = {"version": "0.9.0", "policy": "standard/1"}
-    await room.log.desire("deal-fraud", standing, "r-1")
+    await room.papers.desired.desire("deal-fraud", standing, "r-1")
     rollout = read(await start(desk))
     before = {"version": "1.0.0", "policy": "standard/1"}
     order = {"rollout_id": rollout["id"], "model": "deal-fraud", "phase": "Failed", "target": None, "before": before}
     await room.finish_rollout(order)
-    found = await room.log.desired("deal-fraud")
+    found = await room.papers.desired.read("deal-fraud")
     assert found is not None
     assert (found["target"], found["generation"]) == (standing, 1)
 
@@ -261,7 +261,7 @@ async def test_reconciler_reports_who_is_held_or_away_and_heals_who_is_behind(de
     room = desk.service.control
     assert room is not None
     target = {"version": "1.1.0", "policy": "standard/1"}
-    await room.log.desire("deal-fraud", target, "r-1", {"version": "1.0.0", "policy": "standard/1"})
+    await room.papers.desired.desire("deal-fraud", target, "r-1", {"version": "1.0.0", "policy": "standard/1"})
     path = "/api/v1/releases/deal-fraud"
     standing = {"generation": 3, "stable": {**target, "version": "1.0.0"}, "candidate": None, "rollout_id": "",
                 "withdrawn": [], "hold": None}  # fmt: skip
@@ -283,7 +283,7 @@ async def test_version_withdrawn_in_one_region_is_withdrawn_in_all_and_no_longer
     room = desk.service.control
     assert room is not None
     before = {"version": "1.0.0", "policy": "standard/1"}
-    await room.log.desire("deal-fraud", {"version": "1.1.0", "policy": "standard/1"}, "r-1", before)
+    await room.papers.desired.desire("deal-fraud", {"version": "1.1.0", "policy": "standard/1"}, "r-1", before)
     path = "/api/v1/releases/deal-fraud"
     withdrawn = {"generation": 3, "stable": before, "candidate": None, "rollout_id": "", "withdrawn": ["1.1.0"],
                  "hold": None}  # fmt: skip
@@ -291,7 +291,7 @@ async def test_version_withdrawn_in_one_region_is_withdrawn_in_all_and_no_longer
     desk.others.answers[("POST", f"{path}:withdraw")] = RegionAnswer(200, withdrawn)
     (found,) = await room.reconcile()
     assert {region["state"] for region in found["regions"].values()} == {"withdrawn"}
-    desired = await room.log.desired("deal-fraud")
+    desired = await room.papers.desired.read("deal-fraud")
     assert desired is not None
     assert desired["target"] == before
 

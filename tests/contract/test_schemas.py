@@ -131,7 +131,7 @@ async def note_transitions(desk: Desk) -> None:
             "notice": "",
         }
         judged = {"judgement": judgement_data(judge_metrics([rule], None, "no answer"))}
-        await room.log.note({**transition, **(judged if source != "rollout" else {})})
+        await room.papers.log.note({**transition, **(judged if source != "rollout" else {})})
 
 
 async def activate_snapshots(desk: Desk) -> None:

@@ -293,7 +293,7 @@ class Rehearsal:
         await self.run(is_promoted)
 
     async def phase(self) -> str:
-        return await self.room.log.read_phase(self.id)
+        return await self.room.papers.log.read_phase(self.id)
 
     async def release(self, region: str) -> Release:
         return await self.regions.desks[region].service.read_release(MODEL)

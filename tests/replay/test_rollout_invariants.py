@@ -130,7 +130,7 @@ def test_no_story_promotes_without_a_verdict_or_goes_on_for_ever_or_leaves_a_reg
         is_stopped = await play(rehearsal, plan, story, seed)
         phase = await rehearsal.phase()
         assert phase in ENDS
-        assert await rehearsal.room.log.active() == {}
+        assert await rehearsal.room.papers.log.active() == {}
         assert {rehearsal.hub.status(instance) for instance in rehearsal.hub.instances} <= {"Completed", "Terminated"}
         for region in REGIONS:
             assert_verdicts(region, [seen for seen in rehearsal.regions.seen if seen.region == region], plan["noData"])

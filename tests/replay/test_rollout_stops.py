@@ -231,7 +231,7 @@ class Once:
 async def assert_ended(phase: str) -> None:
     """Nothing is left under way, and every region serves what the phase says."""
     rehearsal = COURSE.rehearsal
-    desired = await rehearsal.room.log.desired("deal-fraud")
+    desired = await rehearsal.room.papers.desired.read("deal-fraud")
     if phase == "Succeeded":
         assert await rehearsal.served() == dict.fromkeys(REGIONS, NEW)
         assert desired is not None
@@ -239,5 +239,5 @@ async def assert_ended(phase: str) -> None:
         assert await rehearsal.is_as_before()
         assert desired is None
     assert await rehearsal.phase() == phase
-    assert await rehearsal.room.log.active() == {}
+    assert await rehearsal.room.papers.log.active() == {}
     assert {rehearsal.hub.status(instance) for instance in rehearsal.hub.instances} == {"Completed"}

@@ -30,10 +30,10 @@ async def test_good_rollout_promotes_every_region_wave_by_wave_and_becomes_the_d
     assert await rehearsal.served() == dict.fromkeys(REGIONS, NEW)
     promotions = [seen.region for seen in rehearsal.changes() if seen.body["stable"]["version"] == NEW]
     assert promotions == [FIRST, THIRD, SECOND]
-    desired = await rehearsal.room.log.desired("deal-fraud")
+    desired = await rehearsal.room.papers.desired.read("deal-fraud")
     assert desired is not None
     assert desired["target"] == {"version": NEW, "policy": "standard/1"}
-    assert await rehearsal.room.log.active() == {}
+    assert await rehearsal.room.papers.log.active() == {}
 
 
 async def test_every_transition_of_a_rollout_is_an_audit_record(rehearsal: Rehearsal) -> None:
@@ -88,7 +88,7 @@ async def test_breach_is_told_with_its_region_and_what_was_bad_beside_the_rollba
     rehearsal.regions.moods = {SECOND: BAD}
     await rehearsal.start()
     await rehearsal.run()
-    notices = [row.document for row in await rehearsal.room.log.pending_notices()]
+    notices = [row.document for row in await rehearsal.room.papers.notices.pending()]
     assert sorted((one["notice"], one["source"]) for one in notices) == [
         ("breach", SECOND), ("finished", "rollout"), ("rollback", "rollout"),
     ]  # fmt: skip
@@ -589,7 +589,7 @@ async def test_ended_rollout_that_is_started_again_does_nothing(rehearsal: Rehea
     await rehearsal.start()
     await rehearsal.run()
     since = len(rehearsal.regions.seen)
-    order = await rehearsal.room.log.read_order(rehearsal.id)
+    order = await rehearsal.room.papers.log.read_order(rehearsal.id)
     del rehearsal.hub.instances[rehearsal.id]  # as after a purge
     await rehearsal.engine.start("client", order or {})
     await rehearsal.run()

@@ -41,8 +41,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         notifier = HttpsNotifier(self.url, self.timeout_s)
-        self.tell = TellPeople(self.papers.log, notifier, SECRET, "westeurope", self.papers.clock)
-        self.watch = WatchRollouts(self.papers.log, self.papers.engine, self.papers.clock, 60, 60)
+        self.tell = TellPeople(self.papers.notices, notifier, SECRET, "westeurope", self.papers.clock)
+        self.watch = WatchRollouts(self.papers.papers, self.papers.engine, self.papers.clock, 60, 60)
 
     async def note(self, kind: str, seq: int = 1) -> None:
         """What the orchestration notes with a transition that somebody is to be told of."""
@@ -137,7 +137,7 @@ async def test_one_notice_that_is_refused_does_not_keep_the_others_from_being_to
     await desk.note("breach", 1)
     await desk.note("rollback", 2)
     assert (await desk.tell(), receiver.tries) == (1, 2)
-    assert len(await desk.papers.log.pending_notices()) == 1
+    assert len(await desk.papers.notices.pending()) == 1
 
 
 async def test_receiver_that_never_answers_costs_its_timeout_and_no_more(receiver: Receiver) -> None:
@@ -146,7 +146,7 @@ async def test_receiver_that_never_answers_costs_its_timeout_and_no_more(receive
     await desk.note("breach")
     async with asyncio.timeout(5):
         assert await desk.tell() == 0
-    (row,) = await desk.papers.log.pending_notices()
+    (row,) = await desk.papers.notices.pending()
     assert row.document["tries"] == 1
 
 
@@ -171,7 +171,7 @@ async def test_receiver_that_is_down_keeps_no_rollout_from_going_on() -> None:
         assert await desk.tell() == 0
     assert (await desk.papers.log.read_shown(ROLLOUT))["rollout"]["seq"] == len(KINDS)
     assert len(desk.papers.ledger.events("vouch.rollout.changed.v1")) == len(KINDS)
-    assert len(await desk.papers.log.pending_notices()) == len(KINDS)
+    assert len(await desk.papers.notices.pending()) == len(KINDS)
 
 
 async def test_notices_that_stood_while_the_receiver_was_down_are_told_when_it_is_back(receiver: Receiver) -> None:

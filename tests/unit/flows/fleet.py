@@ -10,9 +10,9 @@ from typing import Any
 from flows.calls import Call, Caller
 from flows.idempotency import Idempotency
 from flows.ports import EngineFailed, RegionAnswer, RegionUnreachable
+from flows.rolling_out.papers import open_papers
 from flows.rolling_out.reconcile import Reconcile
 from flows.rolling_out.region_steps import RegionSteps
-from flows.rolling_out.rollout_log import RolloutLog
 from flows.write_record import WriteRecord
 from scoring.release import Release
 from tests.desk import Desk, read
@@ -125,9 +125,10 @@ class Papers:
     def __post_init__(self) -> None:
         self.idempotency = Idempotency(MemoryReservations(), self.ledger, self.clock, b"k" * 32, lease_s=45)
         write = WriteRecord("westeurope", self.ledger, self.idempotency, self.clock, CountingEntropy())
-        self.log = RolloutLog(self.rows, write, self.clock)
+        self.papers = open_papers(self.rows, write, self.clock)
+        self.log, self.desired, self.notices = self.papers.log, self.papers.desired, self.papers.notices
         self.steps = RegionSteps(self.fleet)
-        self.reconcile = Reconcile(self.log, self.steps, REGIONS, self.clock)
+        self.reconcile = Reconcile(self.papers, self.steps, REGIONS, self.clock)
 
     async def begin(self, rollout_id: str = ROLLOUT, model: str = "deal-fraud") -> dict[str, Any]:
         """A rollout whose order is written, and nothing else."""

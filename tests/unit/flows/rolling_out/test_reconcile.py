@@ -35,7 +35,7 @@ class AfterTheLook:
 async def papers() -> Papers:
     """Every region serves the old version, and the new one is desired."""
     papers = Papers()
-    await papers.log.desire("deal-fraud", NEW, "r-1", OLD)
+    await papers.desired.desire("deal-fraud", NEW, "r-1", OLD)
     return papers
 
 
@@ -102,11 +102,11 @@ async def test_region_that_is_held_is_reported_with_the_reason_and_never_overrid
 async def test_hold_that_comes_between_the_look_and_the_change_stands(papers: Papers) -> None:
     """The region itself refuses: the reconciler's change names the generation that it has seen."""
     steps, fleet = papers.steps, papers.fleet
-    papers.reconcile = Reconcile(papers.log, RegionSteps(AfterTheLook(fleet)), REGIONS, papers.clock)
+    papers.reconcile = Reconcile(papers.papers, RegionSteps(AfterTheLook(fleet)), REGIONS, papers.clock)
     assert await states(papers) == ["healed", "unreachable", "healed"]
     release = await fleet.release("eastus2")
     assert (release.stable.version, release.hold) == ("1.0.0", "changed by hand: looked at")
-    papers.reconcile = Reconcile(papers.log, steps, REGIONS, papers.clock)
+    papers.reconcile = Reconcile(papers.papers, steps, REGIONS, papers.clock)
     assert await states(papers) == ["in sync", "held", "in sync"]
 
 
@@ -126,7 +126,7 @@ async def test_region_without_the_version_is_brought_it_first(papers: Papers) ->
 
 
 async def test_policy_that_no_region_has_is_refused_and_everything_stays(papers: Papers) -> None:
-    await papers.log.desire("deal-fraud", {"version": None, "policy": "lax/9"}, "r-2")
+    await papers.desired.desire("deal-fraud", {"version": None, "policy": "lax/9"}, "r-2")
     assert await states(papers) == ["refused"] * 3
     assert await papers.fleet.served() == dict.fromkeys(REGIONS, "1.0.0")
 
@@ -165,7 +165,7 @@ async def test_version_withdrawn_in_one_region_is_withdrawn_in_all_and_what_was_
     await papers.fleet.by_hand("brazilsouth", "withdraw", {"version": "1.1.0", "reason": "bad"})
     assert await states(papers) == ["withdrawn"] * 3
     assert await papers.fleet.served() == dict.fromkeys(REGIONS, "1.0.0")
-    desired = await papers.log.desired("deal-fraud")
+    desired = await papers.desired.read("deal-fraud")
     assert desired is not None
     assert desired["target"] == OLD
     assert await states(papers) == ["in sync"] * 3
@@ -192,7 +192,7 @@ async def test_undo_that_did_not_reach_control_ends_the_rollout_and_is_followed_
     assert (said["by"], said["reason"]) == ("reconciler", "undo: 1.1.0 is withdrawn in brazilsouth")
     assert await papers.fleet.served() == {"westeurope": "1.0.0", "eastus2": "1.1.0", "brazilsouth": "1.0.0"}
     assert (await papers.fleet.release("westeurope")).withdrawn == ("1.1.0",)
-    desired = await papers.log.desired("deal-fraud")
+    desired = await papers.desired.read("deal-fraud")
     assert desired is not None
     assert desired["target"] == OLD
 
@@ -212,7 +212,7 @@ async def test_what_was_found_is_shown_and_whatever_is_not_in_sync_is_logged(
     papers.fleet.away.add("eastus2")
     with caplog.at_level(logging.WARNING, "vouch.reconciler"):
         await look(papers)
-    shown = await papers.log.read_fleet("deal-fraud")
+    shown = await papers.desired.read_fleet("deal-fraud")
     assert shown is not None
     assert shown["regions"]["eastus2"] == {"state": "unreachable", "detail": "eastus2 did not answer"}
     assert shown["target"] == NEW
@@ -225,7 +225,7 @@ async def test_what_was_found_is_shown_and_whatever_is_not_in_sync_is_logged(
 
 
 async def test_one_models_trouble_does_not_keep_another_from_being_healed(papers: Papers) -> None:
-    await papers.log.desire("another", NEW, "r-2", OLD)
+    await papers.desired.desire("another", NEW, "r-2", OLD)
     found = {one["model"]: {state["state"] for state in one["regions"].values()} for one in await papers.reconcile()}
     assert found == {"another": {"refused"}, "deal-fraud": {"healed"}}
 
@@ -243,19 +243,19 @@ async def behind() -> Papers:
     papers = Papers()
     change = ReleaseChange(Target(**OLD), Target(**NEW), 10, 0.0, ROLLOUT)
     await papers.fleet.desks["eastus2"].service.change_release(call_as("control"), "deal-fraud", change, 1, "c-1")
-    await papers.log.leave({"rollout_id": ROLLOUT, "model": "deal-fraud"}, {"eastus2": OLD})
+    await papers.desired.leave({"rollout_id": ROLLOUT, "model": "deal-fraud"}, {"eastus2": OLD})
     return papers
 
 
 async def test_region_that_a_rollout_left_behind_is_closed_when_it_is_back_and_then_left_alone(behind: Papers) -> None:
     behind.fleet.away = {"eastus2"}
     await behind.reconcile()
-    assert [one["left"] for one in await behind.log.left()] == [{"eastus2": OLD}]
+    assert [one["left"] for one in await behind.desired.left()] == [{"eastus2": OLD}]
     behind.fleet.away = set()
     await behind.reconcile()
     release = await behind.fleet.release("eastus2")
     assert (release.candidate, release.rollout_id, release.ended_rollout) == (None, "", ROLLOUT)
-    assert await behind.log.left() == []
+    assert await behind.desired.left() == []
     asked = len(behind.fleet.asked)
     await behind.reconcile()
     assert len(behind.fleet.asked) == asked
@@ -273,4 +273,4 @@ async def test_region_that_refuses_to_be_closed_is_told_of_and_asked_no_more(
     behind.fleet.instead["eastus2"] = RegionAnswer(409, {"title": "No", "detail": "1.0.0 was withdrawn."})
     await behind.reconcile()
     assert "in eastus2: not closed: 409 No: 1.0.0 was withdrawn." in caplog.text
-    assert await behind.log.left() == []
+    assert await behind.desired.left() == []

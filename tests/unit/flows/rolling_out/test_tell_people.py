@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flows.idempotency import Idempotency
 from flows.ports import NotTaken
-from flows.rolling_out.rollout_log import RolloutLog
+from flows.rolling_out.documents import Documents
+from flows.rolling_out.notices import Notices
 from flows.rolling_out.tell_people import GIVE_UP_AFTER, LONGEST_PAUSE_S, TellPeople
-from flows.write_record import WriteRecord
-from tests.fakes import CountingEntropy, FakeClock, MemoryLedger, MemoryReservations, MemoryRows
+from flows.times import format_time
+from tests.fakes import FakeClock, MemoryRows
 
 SECRET = b"a secret of some length"
 
@@ -39,17 +39,19 @@ class Office:
     receiver: Receiver = field(default_factory=Receiver)
 
     def __post_init__(self) -> None:
-        ledger = MemoryLedger()
-        idempotency = Idempotency(MemoryReservations(), ledger, self.clock, b"k" * 32, lease_s=45)
-        write = WriteRecord("westeurope", ledger, idempotency, self.clock, CountingEntropy())
-        self.log = RolloutLog(MemoryRows(), write, self.clock)
-        self.tell = TellPeople(self.log, self.receiver, SECRET, "westeurope", self.clock)
+        self.notices = Notices(Documents(MemoryRows()))
+        self.tell = TellPeople(self.notices, self.receiver, SECRET, "westeurope", self.clock)
+
+    async def notice(self, kind: str, message: str) -> None:
+        """Somebody is to be told so of the rollout r-1."""
+        event = {"rollout_id": "r-1", "source": "rollout", "what": kind, "message": message}
+        await self.notices.add(kind, kind, {**event, "at": format_time(self.clock.now())})
 
 
 async def test_notice_is_a_signed_cloudevent_sent_once() -> None:
     office = Office()
-    await office.log.tell_once("r-1", "stuck", "no sign of life")
-    await office.log.tell_once("r-1", "stuck", "no sign of life")
+    await office.notice("stuck", "no sign of life")
+    await office.notice("stuck", "no sign of life")
     assert (await office.tell(), await office.tell()) == (1, 0)
     ((headers, body),) = office.receiver.taken
     event = json.loads(body)
@@ -61,7 +63,7 @@ async def test_notice_is_a_signed_cloudevent_sent_once() -> None:
 async def test_notice_that_was_not_taken_is_tried_again_later_with_the_same_id() -> None:
     office = Office()
     office.receiver.is_well = False
-    await office.log.tell_once("r-1", "breach", "bad")
+    await office.notice("breach", "bad")
     await office.tell()
     await office.tell()
     assert office.receiver.tries == 1
@@ -74,16 +76,16 @@ async def test_notice_that_was_not_taken_is_tried_again_later_with_the_same_id()
 async def test_notice_that_nobody_ever_takes_is_given_up() -> None:
     office = Office()
     office.receiver.is_well = False
-    await office.log.tell_once("r-1", "breach", "bad")
+    await office.notice("breach", "bad")
     for _ in range(GIVE_UP_AFTER + 5):
         await office.tell()
         office.clock.advance(LONGEST_PAUSE_S + 1)
     assert office.receiver.tries == GIVE_UP_AFTER
-    assert not await office.log.pending_notices()
+    assert not await office.notices.pending()
 
 
 async def test_nobody_is_told_where_nobody_is_configured() -> None:
     office = Office()
-    await office.log.tell_once("r-1", "breach", "bad")
-    assert await TellPeople(office.log, None, b"", "westeurope", office.clock)() == 0
-    assert len(await office.log.pending_notices()) == 1
+    await office.notice("breach", "bad")
+    assert await TellPeople(office.notices, None, b"", "westeurope", office.clock)() == 0
+    assert len(await office.notices.pending()) == 1

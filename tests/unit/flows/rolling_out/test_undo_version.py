@@ -32,14 +32,14 @@ class Country:
             generation = (await desk.service.read_release("deal-fraud")).generation
             await change(control, "deal-fraud", promotion, generation, "promoted")
             await change.close(control, "deal-fraud", Closing(ROLLOUT, None, "done"), "closed")
-        await self.papers.log.desire("deal-fraud", NEW, ROLLOUT, OLD)
+        await self.papers.desired.desire("deal-fraud", NEW, ROLLOUT, OLD)
         return self
 
     def undo_from(self, region: str) -> UndoVersion:
         """The use case as that region has it; westeurope is control."""
         service = self.papers.fleet.desks[region].service
-        log = self.papers.log if region == "westeurope" else None
-        return UndoVersion(region, REGIONS, service.read_release, service.change_release, self.papers.fleet, log)
+        papers = self.papers.papers if region == "westeurope" else None
+        return UndoVersion(region, REGIONS, service.read_release, service.change_release, self.papers.fleet, papers)
 
     async def undo(self, region: str = "westeurope", version: str = "1.1.0", model: str = "deal-fraud") -> Any:
         return (await self.undo_from(region)(PERSON, model, version, "bad"))["regions"]
@@ -94,7 +94,7 @@ async def test_lifting_what_was_never_withdrawn_leaves_what_is_desired_as_it_is(
     desks = {name: Desk(rows=rows) if name == "westeurope" else Desk() for name in REGIONS}
     country = await Country(Papers(Fleet(desks), rows=rows)).settle()
     await country.undo_from(region).lift(PERSON, "deal-fraud", "1.1.0", "")
-    desired = await country.papers.log.desired("deal-fraud")
+    desired = await country.papers.desired.read("deal-fraud")
     assert desired is not None
     assert desired["target"] == NEW
 
@@ -176,7 +176,7 @@ async def test_undone_version_is_no_longer_desired_and_the_reconciler_leaves_the
     country: Country,
 ) -> None:
     await country.undo()
-    desired = await country.papers.log.desired("deal-fraud")
+    desired = await country.papers.desired.read("deal-fraud")
     assert desired is not None
     assert desired["target"] == OLD
     (found,) = await country.papers.reconcile()
@@ -186,7 +186,7 @@ async def test_undone_version_is_no_longer_desired_and_the_reconciler_leaves_the
 async def test_undo_of_a_version_that_was_rolled_out_twice_desires_what_was_before_the_first_time(
     country: Country,
 ) -> None:
-    await country.papers.log.desire("deal-fraud", NEW, "again", NEW)
+    await country.papers.desired.desire("deal-fraud", NEW, "again", NEW)
     await country.undo()
     await country.undo_from("westeurope").lift(PERSON, "deal-fraud", "1.1.0", "mended")
     assert await served_after_looks(country.papers) == dict.fromkeys(REGIONS, "1.0.0")
@@ -194,7 +194,7 @@ async def test_undo_of_a_version_that_was_rolled_out_twice_desires_what_was_befo
 
 async def test_lifting_of_a_version_that_nothing_was_desired_before_promotes_nothing(country: Country) -> None:
     country.papers.rows.rows.clear()
-    await country.papers.log.desire_first("deal-fraud", NEW, ROLLOUT)
+    await country.papers.desired.desire_first("deal-fraud", NEW, ROLLOUT)
     country.papers.fleet.away.add("eastus2")
     await country.undo()
     country.papers.fleet.away.clear()
@@ -211,17 +211,17 @@ async def test_undo_that_every_region_refuses_leads_back_to_no_version_that_was_
     await country.undo_from("westeurope").lift(PERSON, "deal-fraud", "1.1.0", "mended")
     await country.undo(version="1.0.0")
     assert await served_after_looks(country.papers) == dict.fromkeys(REGIONS, "1.0.0")
-    desired = await country.papers.log.desired("deal-fraud")
+    desired = await country.papers.desired.read("deal-fraud")
     assert desired is not None
     assert (desired["target"], desired["previous"]) == (OLD, None)
 
 
 async def test_next_rollout_is_desired_again_after_an_undo_that_left_nothing(country: Country) -> None:
     country.papers.rows.rows.clear()
-    await country.papers.log.desire_first("deal-fraud", NEW, ROLLOUT)
+    await country.papers.desired.desire_first("deal-fraud", NEW, ROLLOUT)
     await country.undo()
-    await country.papers.log.desire("deal-fraud", {"version": "1.2.0", "policy": None}, "next", OLD)
-    desired = await country.papers.log.desired("deal-fraud")
+    await country.papers.desired.desire("deal-fraud", {"version": "1.2.0", "policy": None}, "next", OLD)
+    desired = await country.papers.desired.read("deal-fraud")
     assert desired is not None
     assert (desired["target"], desired["previous"]) == ({**OLD, "version": "1.2.0"}, OLD)
     assert "forsaken" not in desired

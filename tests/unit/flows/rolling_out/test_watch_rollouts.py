@@ -21,11 +21,11 @@ def papers() -> Papers:
 
 
 async def look(papers: Papers) -> None:
-    await WatchRollouts(papers.log, papers.engine, papers.clock, STUCK_AFTER_S, KEEP_S)("client")
+    await WatchRollouts(papers.papers, papers.engine, papers.clock, STUCK_AFTER_S, KEEP_S)("client")
 
 
 async def notices(papers: Papers) -> list[str]:
-    return [row.document["notice"] for row in await papers.log.pending_notices()]
+    return [row.document["notice"] for row in await papers.notices.pending()]
 
 
 async def test_rollout_that_was_never_started_is_started_once(papers: Papers) -> None:
@@ -111,7 +111,7 @@ async def test_rollout_that_lives_but_comes_no_further_is_reported_once_with_wha
     await live_on(papers, eastus2={"stage": "Analysing", "message": "too few deals to judge"}, westeurope=promoted)
     await look(papers)
     await look(papers)
-    (told,) = [row.document for row in await papers.log.pending_notices()]
+    (told,) = [row.document for row in await papers.notices.pending()]
     assert told["notice"] == "stuck"
     assert told["message"].startswith("no progress since 2026-11-23T21:00:00")
     assert told["message"].endswith(": eastus2: too few deals to judge")
