@@ -182,6 +182,10 @@ class StorageUnavailable(VouchError):
     """The region's storage did not answer or refused, for something that can be asked for again."""
 
 
+class VersionsUnavailable(VouchError):
+    """Where versions lie did not answer: the registry, or what this region keeps; the message says which."""
+
+
 class CheckpointRefused(VouchError):
     """A checkpoint that a witness can't keep: not signed, not consistent with what it holds, or not the next."""
 

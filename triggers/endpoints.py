@@ -142,20 +142,21 @@ SYNTHETIC = Endpoint(
     _roles("control", "operator"), schemas.SyntheticRun, SMALL_BYTES, schemas.Metrics,
     (*AUTHENTICATED, *BODY, *RECORDING, "invalid-request", "not-found", "not-ready"),
 )  # fmt: skip
-_REACHING = ("ledger-unavailable", "not-found", "unsound-version", "digest-differs", "no-registry")
+_STORING = ("versions-unavailable", "unsound-version", "digest-differs", "no-registry")
+_REACHING = (*_STORING, "not-found")
 PUBLISH = Endpoint(
     "models_publish", ("PUT",), "api/v1/models/{name}/versions/{version}", "Publish a version; it never changes",
     _roles("operator"), schemas.Archive, ARCHIVE_BYTES, schemas.Published,
-    (*AUTHENTICATED, *BODY, *RECORDING, "invalid-parameter", "unsound-version", "digest-differs", "no-registry"),
+    (*AUTHENTICATED, *BODY, *RECORDING, *_STORING, "invalid-parameter"),
     status=201, mimetype="application/x-tar",
 )  # fmt: skip
 LIST_VERSIONS = Endpoint(
     "models_versions", ("GET",), "api/v1/models/{name}/versions", "List a model's versions, and where they are",
-    EVERY_ROLE, response=schemas.VersionList, problems=(*AUTHENTICATED, "ledger-unavailable", "not-found"),
+    EVERY_ROLE, response=schemas.VersionList, problems=(*AUTHENTICATED, "versions-unavailable", "not-found"),
 )  # fmt: skip
 DOWNLOAD = Endpoint(
     "models_download", ("GET",), "api/v1/models/{name}/versions/{version}:download", "Download a version's files",
-    _roles("operator", "auditor"), problems=(*AUTHENTICATED, "ledger-unavailable", "not-found"),
+    _roles("operator", "auditor"), problems=(*AUTHENTICATED, "versions-unavailable", "not-found"),
 )  # fmt: skip
 PULL = Endpoint(
     "models_pull", ("POST",), "api/v1/models/{name}/versions/{version}:pull",
@@ -169,12 +170,12 @@ POLICIES = Endpoint(
 )  # fmt: skip
 READ_POLICY = Endpoint(
     "policies_read", ("GET",), "api/v1/policies/{name}/versions/{version}", "Read a policy",
-    EVERY_ROLE, response=schemas.PolicyDocument, problems=(*AUTHENTICATED, "ledger-unavailable", "not-found"),
+    EVERY_ROLE, response=schemas.PolicyDocument, problems=(*AUTHENTICATED, "versions-unavailable", "not-found"),
 )  # fmt: skip
 PUBLISH_POLICY = Endpoint(
     "policies_publish", ("PUT",), "api/v1/policies/{name}/versions/{version}", "Publish a policy; it never changes",
     _roles("operator"), schemas.PolicyDocument, SMALL_BYTES, schemas.Published,
-    (*AUTHENTICATED, *BODY, *RECORDING, "unsound-version", "digest-differs", "no-registry"), status=201,
+    (*AUTHENTICATED, *BODY, *RECORDING, *_STORING), status=201,
 )  # fmt: skip
 PULL_POLICY = Endpoint(
     "policies_pull", ("POST",), "api/v1/policies/{name}/versions/{version}:pull",
@@ -199,7 +200,7 @@ START_ROLLOUT = Endpoint(
     "rollouts_start", ("POST",), "api/v1/rollouts", "Roll a version out to every region",
     _roles("operator"), schemas.RolloutPlan, SMALL_BYTES, schemas.Rollout,
     (*_ROLLOUT, *BODY, "ledger-busy", "invalid-request", "invalid-parameter", "rollout-under-way", "version-withdrawn",
-     "idempotency-mismatch"),
+     "idempotency-mismatch", "versions-unavailable"),
     status=202,
 )  # fmt: skip
 LIST_ROLLOUTS = Endpoint(
@@ -209,7 +210,7 @@ LIST_ROLLOUTS = Endpoint(
 LINT_ROLLOUT = Endpoint(
     "rollouts_lint", ("POST",), "api/v1/rollouts:lint", "Find every fault of a plan, and change nothing",
     _SEEING, schemas.RolloutPlan, SMALL_BYTES, schemas.LintedPlan,
-    (*AUTHENTICATED, *BODY, "not-control", "ledger-unavailable"),
+    (*AUTHENTICATED, *BODY, "not-control", "ledger-unavailable", "versions-unavailable"),
 )  # fmt: skip
 READ_ROLLOUT = Endpoint(
     "rollout_read", ("GET",), "api/v1/rollouts/{rollout_id}", "See where a rollout stands",

@@ -192,6 +192,14 @@ KINDS: Mapping[type[VouchError], Kind] = {
         "Nothing is lost. Repeat the request after Retry-After seconds; what it had begun goes on where it stopped.",
         _retry_after,
     ),
+    errors.VersionsUnavailable: Kind(
+        503,
+        "versions-unavailable",
+        "Versions can't be reached",
+        "{error}. What this region has in memory or keeps is served all the same. "
+        "Try again after Retry-After seconds: what had begun goes on where it stopped.",
+        _retry_after,
+    ),
     errors.WindowOpen: Kind(409, "window-open", "The window can't be sealed yet", "{error}."),
     errors.CheckpointRefused: Kind(
         409, "checkpoint-refused", "The checkpoint can't be kept", "Nothing was changed: {error}."

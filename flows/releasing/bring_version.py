@@ -19,12 +19,12 @@ from audit.records import RecordType
 from flows.calls import Call
 from flows.errors import (
     DigestDiffers,
-    LedgerUnavailable,
     NoRegistry,
     NotFound,
     StorageFailed,
     Superseded,
     UnsoundVersion,
+    VersionsUnavailable,
 )
 from flows.ports import MODELS_KIND, POLICIES_KIND, POLICY_FILE, BundleStore, Kept, Models, Policies
 from flows.write_record import Note, WriteRecord
@@ -56,7 +56,7 @@ class BringVersion:
         self._write = write
 
     async def publish_model(self, call: Call, name: str, version: str, files: Mapping[str, bytes]) -> Published:
-        """Raises NoRegistry, UnsoundVersion, DigestDiffers or LedgerUnavailable."""
+        """Raises NoRegistry, UnsoundVersion, DigestDiffers, VersionsUnavailable or LedgerUnavailable."""
         model = await _verify_model(files)
         _check_name((model.name, model.version), (name, version))
         held = self._models.find(name, version)
@@ -65,7 +65,7 @@ class BringVersion:
         return await self._publish(call, MODELS_KIND, name, version, files, model.digest)
 
     async def publish_policy(self, call: Call, name: str, version: str, content: bytes) -> Published:
-        """Raises NoRegistry, UnsoundVersion, DigestDiffers or LedgerUnavailable."""
+        """Raises NoRegistry, UnsoundVersion, DigestDiffers, VersionsUnavailable or LedgerUnavailable."""
         policy = _verify_policy(content)
         _check_name((policy.name, policy.version), (name, version))
         digest, bundled = digest_of_file(content), self._policies.bundled_document(f"{name}/{version}")
@@ -75,13 +75,13 @@ class BringVersion:
 
     async def pull_model(self, name: str, version: str, digest: str) -> Model:
         """The version, kept here, in memory and warm. Raises NotFound, DigestDiffers, UnsoundVersion, NoRegistry or
-        LedgerUnavailable."""
+        VersionsUnavailable."""
         model = await self._load_model(name, version)
         if model is None:
             files, kept = await self._fetch(MODELS_KIND, name, version)
             model = await _verify_model(files)
             _check_digest(name, version, digest, kept.digest)
-            await _told(self._kept.write(MODELS_KIND, name, version, files, kept.digest))
+            await _told(self._kept.write(MODELS_KIND, name, version, files, kept.digest), HERE)
             self._models.hold(model)
         _check_digest(name, version, digest, model.digest)
         await asyncio.to_thread(warm_up, model)
@@ -94,15 +94,17 @@ class BringVersion:
             files, kept = await self._fetch(POLICIES_KIND, name, version)
             policy = _verify_policy(files[POLICY_FILE])
             _check_digest(name, version, digest, kept.digest)
-            await _told(self._kept.write(POLICIES_KIND, name, version, files, kept.digest))
+            await _told(self._kept.write(POLICIES_KIND, name, version, files, kept.digest), HERE)
             self._policies.hold(policy)
+        elif digest:
+            _check_digest(name, version, digest, await self._policy_digest_here(name, version))
         return policy
 
     async def list_versions(self, name: str) -> list[dict[str, object]]:
-        """Every version of a model that is here or in the registry. Raises LedgerUnavailable."""
+        """Every version of a model that is here or in the registry. Raises VersionsUnavailable."""
         held = set(self._models.versions(name))
-        kept = await self._versions_in(self._kept, name)
-        published = await self._versions_in(self._registry, name) if self._registry else set()
+        kept = await self._versions_in(self._kept, name, HERE)
+        published = await self._versions_in(self._registry, name, REGISTRY) if self._registry else set()
         return [
             {
                 "version": version,
@@ -114,12 +116,12 @@ class BringVersion:
         ]
 
     async def download_model(self, name: str, version: str) -> dict[str, bytes]:
-        """A version's files, from this region or the registry. Raises NotFound or LedgerUnavailable."""
+        """A version's files, from this region or the registry. Raises NotFound or VersionsUnavailable."""
         bundled = self._models.bundled_files(name, version)
         return bundled if bundled is not None else await self._download(MODELS_KIND, name, version)
 
     async def download_policy(self, name: str, version: str) -> bytes:
-        """A policy's document, likewise. Raises NotFound or LedgerUnavailable."""
+        """A policy's document, likewise. Raises NotFound or VersionsUnavailable."""
         bundled = self._policies.bundled_document(f"{name}/{version}")
         return bundled if bundled is not None else (await self._download(POLICIES_KIND, name, version))[POLICY_FILE]
 
@@ -137,18 +139,25 @@ class BringVersion:
 
     async def load_policy(self, policy: str) -> Policy | None:
         try:
-            return await _told(self._policies.load(policy))
+            return await _told(self._policies.load(policy), HERE)
         except InvalidPolicy as error:
             raise UnsoundVersion(f"{policy}: {error}") from error
 
     async def _load_model(self, name: str, version: str) -> Model | None:
         try:
-            return await _told(self._models.load(name, version))
+            return await _told(self._models.load(name, version), HERE)
         except InvalidBundle as error:
             raise UnsoundVersion(str(error)) from error
 
+    async def _policy_digest_here(self, name: str, version: str) -> str:
+        bundled = self._policies.bundled_document(f"{name}/{version}")
+        if bundled is not None:
+            return digest_of_file(bundled)
+        kept = await _told(self._kept.find(POLICIES_KIND, name, version), HERE)
+        return kept.digest if kept else ""
+
     async def _digest_in_registry(self, kind: str, name: str, version: str) -> str | None:
-        kept = await _told(self._registry.find(kind, name, version)) if self._registry else None
+        kept = await _told(self._registry.find(kind, name, version), REGISTRY) if self._registry else None
         return kept.digest if kept else None
 
     async def _publish(
@@ -156,35 +165,35 @@ class BringVersion:
     ) -> Published:
         if self._registry is None:
             raise NoRegistry
-        standing = await _told(self._registry.find(kind, name, version))
+        standing = await _told(self._registry.find(kind, name, version), REGISTRY)
         if standing is not None:
             _check_digest(name, version, digest, standing.digest)
             return Published(name, version, digest, is_new=False)
         data = {"kind": kind, "name": name, "version": version, "digest": digest, "caller": call.caller.id}
         await self._write(Note(RecordType.VERSION_PUBLISHED, {**data, "request_id": call.request_id}, {}))
         try:
-            await _told(self._registry.write(kind, name, version, files, digest))
+            await _told(self._registry.write(kind, name, version, files, digest), REGISTRY)
         except Superseded as error:
             raise DigestDiffers(str(error)) from error
         return Published(name, version, digest, is_new=True)
 
     async def _download(self, kind: str, name: str, version: str) -> dict[str, bytes]:
-        for store in filter(None, (self._kept, self._registry)):
-            kept = await _told(store.find(kind, name, version))
-            if kept is not None:
-                return await _told(store.read(kept))
+        for store, where in ((self._kept, HERE), (self._registry, REGISTRY)):
+            kept = await _told(store.find(kind, name, version), where) if store else None
+            if store and kept:
+                return await _told(store.read(kept), where)
         raise NotFound("version in its storage, nor has the registry")
 
     async def _fetch(self, kind: str, name: str, version: str) -> tuple[dict[str, bytes], Kept]:
         if self._registry is None:
             raise NoRegistry
-        kept = await _told(self._registry.find(kind, name, version))
+        kept = await _told(self._registry.find(kind, name, version), REGISTRY)
         if kept is None:
             raise NotFound("version here or in the registry")
-        return await _told(self._registry.read(kept)), kept
+        return await _told(self._registry.read(kept), REGISTRY), kept
 
-    async def _versions_in(self, store: BundleStore, name: str) -> set[str]:
-        return {version for found, version in await _told(store.list(MODELS_KIND)) if found == name}
+    async def _versions_in(self, store: BundleStore, name: str, where: str) -> set[str]:
+        return {version for found, version in await _told(store.list(MODELS_KIND), where) if found == name}
 
 
 async def _verify_model(files: Mapping[str, bytes]) -> Model:
@@ -223,11 +232,12 @@ def warm_up(model: Model) -> None:
     model.contributions(row.values)
 
 
+REGISTRY, HERE = "The registry", "The storage that this region keeps versions in"
 T = TypeVar("T")
 
 
-async def _told(step: Awaitable[T]) -> T:
+async def _told(step: Awaitable[T], where: str) -> T:
     try:
         return await step
     except StorageFailed as error:
-        raise LedgerUnavailable(f"versions could not be reached: {error}") from error
+        raise VersionsUnavailable(f"{where} did not answer") from error

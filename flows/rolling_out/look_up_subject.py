@@ -29,7 +29,7 @@ class LookUpSubject:
         self._releases = releases
 
     async def __call__(self, model: str, version: str | None, policy: str | None) -> Subject:
-        """What is not named is not looked for. Raises LedgerUnavailable."""
+        """What is not named is not looked for. Raises LedgerUnavailable or VersionsUnavailable."""
         faults: list[Fault] = []
         release = await self._release(model) if model else None
         if model and release is None:

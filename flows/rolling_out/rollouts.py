@@ -80,7 +80,7 @@ class Rollouts:
         self._settings = settings
 
     async def lint(self, document: object) -> tuple[Plan | None, list[Fault]]:
-        """The plan with its gaps filled in, or every fault of it. Raises LedgerUnavailable."""
+        """The plan with its gaps filled in, or every fault of it. Raises LedgerUnavailable or VersionsUnavailable."""
         plan, faults = lint_plan(document, self._fleet(document))
         subject = await self._look_up(*named_by(document))
         faults = [*faults, *subject.faults, *subject.withdrawn]
@@ -89,7 +89,8 @@ class Rollouts:
     async def start(self, call: Call, document: object, key: str | None, body: bytes) -> Started:
         """Write the order of a rollout; the orchestration is then started by its id.
 
-        Raises InvalidRequest, RolloutUnderWay, IdempotencyMismatch, VersionWithdrawn or LedgerUnavailable."""
+        Raises InvalidRequest, RolloutUnderWay, IdempotencyMismatch, VersionWithdrawn, VersionsUnavailable or
+        LedgerUnavailable."""
         plan, faults = lint_plan(document, self._fleet(document))
         if plan is None:
             raise InvalidRequest([*faults, *(await self._look_up(*named_by(document))).faults])

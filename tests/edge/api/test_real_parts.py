@@ -4,101 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
-import json
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-import azure.functions as func
 import pytest
 
-from adapters.azure_storage import AzureStorage
 from adapters.blobs_documents import BlobsDocuments
-from adapters.env_settings import Settings, read_settings
-from adapters.file_vault import create_vault
 from adapters.jwt_keys import DOCUMENT
-from local.issuer import Issuer, jwks_url, open_issuer, serve_issuer
-from local.plan import make_plan
+from local.issuer import Issuer
 from tests.desk import golden_deal, read
-from tests.edge.conftest import free_port
-from triggers.edge import Edge, Handler
+from tests.edge.api.conftest import Worker, token
 from triggers.endpoints import READ_DECISION, SCORE
 
 KEPT_SECONDS = 10.0
-
-
-class Worker:
-    """One process's worth of the app: composed anew, as a fresh instance would be."""
-
-    def __init__(self, module: Any, settings: Settings) -> None:
-        self.storage: AzureStorage = module.connect_storage(settings)
-        self.edge: Edge = module.build_edge(settings, self.storage)
-        app = module.build_app(self.edge, settings)
-        self._handlers: dict[str, Handler] = {
-            built.get_function_name(): built.get_user_function() for built in app.get_functions()
-        }
-
-    async def send(
-        self, name: str, token: str, body: object = None, parameters: Mapping[str, str] | None = None, **headers: str
-    ) -> func.HttpResponse:
-        """Call a function as the host does."""
-        sent = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        sent |= {key.replace("_", "-"): value for key, value in headers.items()}
-        raw = b"" if body is None else json.dumps(body).encode()
-        request = func.HttpRequest(
-            method="POST", url="/", headers=sent, params={}, route_params=dict(parameters or {}), body=raw
-        )
-        return await self._handlers[name](request)
-
-    async def stop(self) -> None:
-        await self.edge.service.stop()
-        await self.storage.close()
-
-
-@pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    return open_issuer(make_plan(tmp_path, free_port()))
-
-
-@pytest.fixture
-def serving(issuer: Issuer) -> Iterator[ThreadingHTTPServer]:
-    server = serve_issuer(issuer)
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-async def compose(issuer: Issuer, connection_string: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    """Composes a worker from the environment and the vault that the local system would give it."""
-    create_vault(issuer.plan.vault_folder("westeurope"))
-    environment = {
-        "VOUCH_REGION": "westeurope",
-        "VOUCH_STORAGE_CONNECTION": connection_string,
-        "VOUCH_ISSUER": issuer.plan.issuer,
-        "VOUCH_JWKS_URL": jwks_url(issuer.plan),
-        "VOUCH_HMAC_KEY": "ab" * 32,
-        "VOUCH_VAULT_FOLDER": str(issuer.plan.vault_folder("westeurope")),
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    sys.modules.pop("function_app", None)
-    module = importlib.import_module("function_app")
-    workers: list[Worker] = []
-
-    def make() -> Worker:
-        workers.append(Worker(module, read_settings(environment)))
-        return workers[-1]
-
-    yield make
-    for worker in workers:
-        await worker.stop()
-    sys.modules.pop("function_app", None)
-    gc.unfreeze()
 
 
 async def wait_until_kept(worker: Worker) -> None:
@@ -108,10 +27,6 @@ async def wait_until_kept(worker: Worker) -> None:
     while await documents.read(DOCUMENT) is None:
         assert time.monotonic() < deadline, "the keys were not kept"
         await asyncio.sleep(0.02)
-
-
-def token(issuer: Issuer, role: str) -> str:
-    return issuer.mint(int(time.time()), role)
 
 
 @pytest.mark.usefixtures("serving")

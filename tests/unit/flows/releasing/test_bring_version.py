@@ -208,3 +208,14 @@ async def test_versions_are_listed_with_where_they_are(place: Place) -> None:
     assert listed["1.0.0"] == {"version": "1.0.0", "in_memory": True, "kept_here": True, "in_registry": False}
     assert listed["1.1.0"] == {"version": "1.1.0", "in_memory": False, "kept_here": False, "in_registry": True}
     assert await place.versions.download_model("deal-fraud", "1.1.0") == bundle()
+
+
+async def test_pull_of_a_policy_that_stands_here_is_held_to_the_digest_that_is_meant(place: Place) -> None:
+    """An app of another deployment may have come with another document under the same name."""
+    digest = (await place.versions.publish_policy(CALL, "strict", "2", POLICY)).digest
+    await place.versions.pull_policy("strict", "2", digest)
+    for name, version in (("strict", "2"), ("standard", "1")):
+        assert (await place.versions.pull_policy(name, version, "")).name == name
+        with pytest.raises(DigestDiffers):
+            await place.versions.pull_policy(name, version, f"sha256:{'0' * 64}")
+    assert (await place.versions.pull_policy("strict", "2", digest)).version == "2"
