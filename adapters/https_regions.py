@@ -15,6 +15,7 @@ from flows.ports import RegionAnswer, RegionUnreachable
 from flows.regions import Region
 
 TIMEOUT_S = 10.0
+NO_JSON = "the region answered with no JSON object: see what stands at its URL in its place"
 
 
 class AppTokens(Protocol):
@@ -83,9 +84,9 @@ class HttpsRegions:
                     region, method, path, body, {**(headers or {}), "Authorization": f"Bearer {token}"}
                 )
         except TokenUnavailable as error:
-            raise RegionUnreachable(f"{region}: {error}") from error
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            raise RegionUnreachable(f"{region} did not answer: {type(error).__name__}") from error
+            raise RegionUnreachable(str(error)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RegionUnreachable(f"the region {self._describe(error)}: see that its app runs") from error
 
     async def _send(
         self, region: str, method: str, path: str, body: Mapping[str, object] | None, headers: Mapping[str, str]
@@ -96,7 +97,14 @@ class HttpsRegions:
         given = {**headers, "Content-Type": "application/json"} if data is not None else headers
         url = f"{self._regions[region].base_url}{path}"
         async with self._session.request(method, url, headers=given, data=data, allow_redirects=False) as response:
-            return RegionAnswer(response.status, _decode(region, await response.read()))
+            return RegionAnswer(response.status, _decode(await response.read()))
+
+    def _describe(self, error: Exception) -> str:
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return "can't be connected to"
+        if isinstance(error, TimeoutError):
+            return f"did not answer in {self._timeout_s:g} s"
+        return f"broke off its answer ({type(error).__name__})"
 
     async def close(self) -> None:
         if self._session is not None:
@@ -104,12 +112,12 @@ class HttpsRegions:
             self._session = None
 
 
-def _decode(region: str, content: bytes) -> Mapping[str, Any]:
+def _decode(content: bytes) -> Mapping[str, Any]:
     """The JSON object; what is none came from something between us and the region."""
     try:
         decoded = msgspec.json.decode(content) if content else {}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RegionUnreachable(f"{region} answered with no JSON") from error
+        raise RegionUnreachable(NO_JSON) from error
     if not isinstance(decoded, dict):
-        raise RegionUnreachable(f"{region} answered with no JSON object")
+        raise RegionUnreachable(NO_JSON)
     return decoded

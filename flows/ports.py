@@ -121,7 +121,8 @@ class RegionAnswer:
 
 
 class RegionUnreachable(Exception):
-    """No whole answer came from a region; what was asked may have been done. Never shown."""
+    """No whole answer came from a region; what was asked may have been done. The message says
+    what came instead and what to see to, and leaves it to the reader to name the region."""
 
 
 class RegionCalls(Protocol):

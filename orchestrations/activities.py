@@ -17,12 +17,13 @@ from flows.rolling_out.control_room import ControlRoom
 from flows.sealing.trail_room import TrailRoom
 from flows.trail_ports import VaultFailed
 from orchestrations import names
+from orchestrations.asking import describe_failure
 from orchestrations.region_rollout import region_rollout
 from orchestrations.region_watch import region_watch
 from orchestrations.rollout import rollout
 from orchestrations.seal_window import seal_window
 
-UNANSWERED = "storage or key vault did not answer; the log says why"
+UNANSWERED = "storage or key vault did not answer, the log says why"
 
 logger = logging.getLogger("vouch.orchestrations")
 Document = Mapping[str, Any]
@@ -43,11 +44,11 @@ def activity_bodies(room: ControlRoom) -> dict[str, Body]:
     """Every activity's body, by its name."""
     return {
         names.OPEN_ROLLOUT: room.open_rollout,
-        names.PULL_VERSION: room.steps.pull_version,
+        names.PULL_VERSION: room.pull_version,
         names.SET_RELEASE: room.set_release,
         names.WATCH_REGION: room.watch_region,
-        names.RUN_SYNTHETIC: room.steps.run_synthetic,
-        names.CLOSE_ROLLOUT: room.steps.close_rollout,
+        names.RUN_SYNTHETIC: room.run_synthetic,
+        names.CLOSE_ROLLOUT: room.close_rollout,
         names.NOTE_TRANSITION: room.note_transition,
         names.READ_ORDERS: room.read_orders,
         names.FINISH_ROLLOUT: room.finish_rollout,
@@ -73,14 +74,15 @@ def _activity(name: str, body: Body) -> Callable[..., Awaitable[Any]]:
         try:
             return await body(order)
         except VouchError as error:
-            return {"fault": {"kind": "failed", "detail": f"{type(error).__name__}: {error}"}}
+            why = str(error) or type(error).__name__
+            return {"fault": {"kind": "failed", "detail": f"{names.DOING[name]} was not done: {why}"}}
         except (StorageFailed, VaultFailed) as error:
             logger.warning("The activity %s was not done: %s. It is asked for again.", name, error)
-            return {"fault": {"kind": "failed", "detail": f"{name} was not done: {UNANSWERED}"}}
+            return {"fault": {"kind": "failed", "detail": f"{names.DOING[name]} was not done: {UNANSWERED}"}}
         except Exception:
             # The boundary to the host: whatever went wrong is asked for again, and the log says what it was.
             logger.exception("The activity %s failed.", name)
-            return {"fault": {"kind": "failed", "detail": f"{name} failed by a fault of ours; the log says which"}}
+            return {"fault": {"kind": "failed", "detail": describe_failure(name)}}
 
     run.__name__ = name
     return run

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from orchestrations.names import DOING
+
 Answer = Mapping[str, Any]
 Steps = Generator[Any, Any, Answer]
 Waits = Generator[list[Any], None, Any]
@@ -85,7 +87,7 @@ def _wait_once(context: Any, activity: str, order: Answer, attempt_s: float) -> 
     while not (task.is_completed or timer.is_completed):
         yield [task, timer]
     if not task.is_completed:
-        return {"fault": {"kind": "unreachable", "detail": f"{activity} gave no answer in {attempt_s:g} s"}}
+        return {"fault": {"kind": "unreachable", "detail": describe_silence(activity, attempt_s)}}
     cancel(timer)
     return _read(activity, task.result)
 
@@ -165,4 +167,14 @@ def _read(activity: str, result: object) -> Answer:
     """An activity's own failure is a fault of ours; what the host says of it is never shown."""
     if isinstance(result, Mapping):
         return result
-    return {"fault": {"kind": "failed", "detail": f"{activity} failed; the log says why"}}
+    return {"fault": {"kind": "failed", "detail": describe_failure(activity)}}
+
+
+def describe_silence(activity: str, attempt_s: float) -> str:
+    """What people read of an activity that gave no answer."""
+    return f"{DOING[activity]} took longer than {attempt_s:g} s: see that the region's app and control's answer"
+
+
+def describe_failure(activity: str) -> str:
+    """What people read of an activity that failed by a fault of ours."""
+    return f"{DOING[activity]} failed by a fault of ours: the log says which"

@@ -35,5 +35,21 @@ SEAL_LANE = "run_seal_lane"
 FINISH_WINDOW = "run_finish_window"
 TRAIL_ACTIVITIES = (FENCE_WINDOW, SEAL_LANE, FINISH_WINDOW)
 
+DOING = {
+    OPEN_ROLLOUT: "opening the rollout there",
+    PULL_VERSION: "bringing the version there",
+    SET_RELEASE: "changing the release",
+    WATCH_REGION: "reading the metrics",
+    RUN_SYNTHETIC: "scoring the golden set",
+    CLOSE_ROLLOUT: "closing the rollout there",
+    NOTE_TRANSITION: "writing down where the rollout stands",
+    READ_ORDERS: "reading what people have said",
+    FINISH_ROLLOUT: "writing down how the rollout ended",
+    FENCE_WINDOW: "fencing the window",
+    SEAL_LANE: "sealing a lane",
+    FINISH_WINDOW: "finishing the window",
+}
+"""What each activity does, in the words of whoever reads that it wasn't done."""
+
 NUDGE = "nudge"
 """Raised when somebody has said something: look at the orders now. Nothing is in it."""

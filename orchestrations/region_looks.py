@@ -188,7 +188,7 @@ class RegionLooks:
 
     def _check_deadline(self) -> None:
         if self._context.current_utc_datetime >= self._deadline:
-            raise Ended(FAILED, "the rollout's deadline has passed")
+            raise Ended(FAILED, f"the rollout's deadline has passed ({self._stage}: {self._message})")
 
     @property
     def _shown(self) -> dict[str, Any]:

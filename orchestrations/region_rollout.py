@@ -142,8 +142,9 @@ class RegionPart(RegionLooks):
         """What the verdict that lets it go on is based on."""
         judgement = self.last_judgement
         assert judgement is not None
+        details = dict.fromkeys(measurement.detail for measurement in judgement.measurements)
         whose = "the golden set: " if judgement is self._golden else ""
-        return f"{whose}{judgement.verdict}: {', '.join(m.detail for m in judgement.measurements)}"
+        return f"{whose}{judgement.verdict}: {', '.join(details)}"
 
     @property
     def _exposure(self) -> str:

@@ -43,6 +43,7 @@ class RolloutLooks:
         self._asking: Sequence[str] = ()
         self._is_halted = False
         self._results: Mapping[str, Answer] = {}
+        self._waits = "control is not reached"
         self._stables: Mapping[str, Mapping[str, Any]] = {}
         self._seq = RESCUE_SEQ if "rescue" in order else 0
         self._told_at: datetime = context.current_utc_datetime
@@ -68,11 +69,12 @@ class RolloutLooks:
         self._orders = answer.get("orders", self._orders)
         self._asking = answer.get("asking", self._asking)
         self._results = answer.get("results", self._results)
+        self._waits = answer.get("waits", self._waits)
         for name, verb in STOPS.items():
             if name in self._orders:
                 raise Stopped(Event.STOPPED, verb)
         if self._is_late:
-            raise Stopped(Event.FAILED, "the rollout's deadline has passed")
+            raise Stopped(Event.FAILED, f"the rollout's deadline has passed ({self._waits})")
         yield from self._show_halt()
         return fault_of(answer) is None
 

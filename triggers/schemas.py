@@ -463,10 +463,12 @@ class RolloutList(Struct):
 
 
 class Rollout(RolloutSummary):
-    """`orders` is what people have said and still stands, `timeline` every transition and every order, oldest first."""
+    """`troubles` is what keeps regions' steps from being done, `orders` what people have said and still stands,
+    `timeline` every transition and every order, oldest first."""
 
     plan: dict[str, Any]
     regions: dict[str, dict[str, Any] | None]
+    troubles: dict[str, dict[str, str]]
     orders: dict[str, dict[str, Any]]
     timeline: list[dict[str, Any]]
 

@@ -39,7 +39,7 @@ def watch_live(read: Callable[[], Document]) -> int:
 
 def write_lines(read: Callable[[], Document], say: Callable[[str], None]) -> int:
     """Write every transition as a line until the end, where there is no terminal to draw on."""
-    told: set[tuple[str, int]] = set()
+    told: set[tuple[str, object]] = set()
     while True:
         rollout = read()
         for event in rollout["timeline"]:  # sorted by time: what a region notes late comes in between
@@ -47,6 +47,10 @@ def write_lines(read: Callable[[], Document], say: Callable[[str], None]) -> int
             if name not in told:
                 say(plain(f"{event['at'][:19]}Z  {event['source']:<12}  {event['what']}: {event['message']}"))
             told.add(name)
+        for region, trouble in rollout.get("troubles", {}).items():
+            if (region, trouble["message"]) not in told:
+                say(plain(f"{trouble['since'][:19]}Z  {region:<12}  asked again: {trouble['message']}"))
+            told.add((region, trouble["message"]))
         if rollout["phase"] in EXIT_CODES:
             say(plain(f"{rollout['phase']}: {rollout['message']}"))
             return EXIT_CODES[rollout["phase"]]
@@ -95,10 +99,19 @@ def _draw_words(rollout: Document) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for wave in rollout["plan"]["waves"]:
         for region in wave:
-            shown = rollout["regions"].get(region)
-            if shown is not None:
-                table.add_row(_text(region), _text(shown["message"]))
+            words = _words_of_region(rollout, region)
+            if words:
+                table.add_row(_text(region), _text(words))
     return table
+
+
+def _words_of_region(rollout: Document, region: str) -> str:
+    """What keeps its step from being done, or what it says; empty where there is neither."""
+    trouble = rollout.get("troubles", {}).get(region)  # an older control tells none
+    if trouble:
+        return f"asked again since {trouble['since'][11:19]}Z: {trouble['message']}"
+    shown = rollout["regions"].get(region)
+    return str(shown["message"]) if shown else ""
 
 
 def _draw_timeline(rollout: Document) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,14 @@ from flows.errors import VouchError
 from flows.ports import EngineFailed
 from flows.rolling_out.papers import Papers
 from flows.rolling_out.reconcile import Reconcile
-from flows.rolling_out.region_steps import SUPERSEDED, RegionSteps, StepFault
+from flows.rolling_out.region_steps import FAILED, SUPERSEDED, UNREACHABLE, RegionSteps, StepFault
 from flows.rolling_out.rollout_log import CONTROL_SOURCE
 from flows.rolling_out.rollouts import ENDING_PHASES, Rollouts, is_over
 from flows.rolling_out.tell_people import TellPeople
-from flows.rolling_out.watch_rollouts import WatchRollouts
+from flows.rolling_out.watch_rollouts import WatchRollouts, describe_wait
 from rollouts.phases import Phase
 
+logger = logging.getLogger("vouch.rollouts")
 Document = Mapping[str, Any]
 
 
@@ -45,6 +47,18 @@ class ControlRoom:
         """Mark a region's release as under a rollout, unless that is being taken back."""
         return await self._unless_taken_back(self.steps.open_rollout, order)
 
+    async def pull_version(self, order: Document) -> Document:
+        """Have a region fetch, verify, keep and warm up what is to be served."""
+        return await self._telling(self.steps.pull_version, order)
+
+    async def run_synthetic(self, order: Document) -> Document:
+        """Have a region score the golden set."""
+        return await self._telling(self.steps.run_synthetic, order)
+
+    async def close_rollout(self, order: Document) -> Document:
+        """End the rollout in a region."""
+        return await self._telling(self.steps.close_rollout, order)
+
     async def set_release(self, order: Document) -> Document:
         """Have a region serve what a step says, unless the rollout is being taken back."""
         return await self._unless_taken_back(self.steps.set_release, order)
@@ -59,8 +73,8 @@ class ControlRoom:
 
     async def read_orders(self, order: Document) -> Document:
         """What people have said, without who they are, which regions ask somebody to look, how regions' parts ended,
-        and what regions served before: {orders: {name: {at, counts}}, asking: [region], is_over,
-        results: {region: {attempt, outcome, ...}}, stables: {region: ...}}."""
+        what regions served before, and what is waited for, in words: {orders: {name: {at, counts}}, asking: [region],
+        is_over, results: {region: {attempt, outcome, ...}}, stables: {region: ...}, waits}."""
         rollout_id = order["rollout_id"]
         await self.papers.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
@@ -74,6 +88,7 @@ class ControlRoom:
             "is_over": is_over(shown),
             "results": results,
             "stables": stables,
+            "waits": describe_wait(shown, await self.papers.log.read_troubles(rollout_id)),
         }
 
     async def _unless_taken_back(self, step: Callable[[Document], Awaitable[Document]], order: Document) -> Document:
@@ -81,7 +96,19 @@ class ControlRoom:
         rollout must find nothing to go on with there."""
         if await self.papers.log.read_phase(order["rollout_id"]) in ENDING_PHASES:
             return StepFault(SUPERSEDED, "the rollout is being taken back, or is over").to_json()
-        return await step(order)
+        return await self._telling(step, order)
+
+    async def _telling(self, step: Callable[[Document], Awaitable[Document]], order: Document) -> Document:
+        """Whoever looks at the rollout sees what keeps a region's step from being done for as long as it is asked for
+        again; the step itself doesn't depend on that."""
+        answer = await step(order)
+        fault = answer.get("fault")
+        trouble = fault["detail"] if fault and fault["kind"] in {UNREACHABLE, FAILED} else ""
+        try:
+            await self.papers.log.show_trouble(order["rollout_id"], order["region"], trouble)
+        except VouchError as error:
+            logger.warning("What %s lacks could not be shown: %s. It is with its next step.", order["region"], error)
+        return answer
 
     async def note_transition(self, order: Document) -> Document:
         """Write a transition down. Safe to repeat."""

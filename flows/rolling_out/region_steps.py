@@ -79,7 +79,7 @@ class RegionSteps:
         path = _version_path(order["model"], target["version"])
         answer = await self._ask(region, "POST", f"{path}:pull", {"digest": order["digest"]})
         if not isinstance(answer.get("digest"), str):
-            raise StepFault(FAILED, f"{region} answered with no digest")
+            raise StepFault(FAILED, "the region answered with no digest")
         return {"digest": answer["digest"]}
 
     @_told_as_value
@@ -180,7 +180,7 @@ class RegionSteps:
         """The release that a success answers. Raises StepFault, also where it answers something else."""
         answer = await self._ask(region, method, path, body, headers)
         if not _is_release(answer):
-            raise StepFault(FAILED, f"{region} answered with no release")
+            raise StepFault(FAILED, "the region answered with no release")
         return answer
 
     async def _ask(

@@ -4,6 +4,7 @@
     rollouts / !active-<model>        which rollout of a model is under way, so that there is one at a time
     <id>     / orders                 what people have said: approvals, pause, abort; told once, read often
     <id>     / shown-<source>         where the rollout stands, and each region: the newest of its kind
+    <id>     / trouble-<region>       what keeps a region's step from being done, until it is
     <id>     / event-<source>-<seq>   the timeline, insert-only: transitions, and what people said
 
 Transitions are written by activities that may run twice or late: names are made of the rollout, the source and a
@@ -166,6 +167,23 @@ class RolloutLog:
         rows = [row for row in await self._documents.list_all(rollout_id) if row.key.startswith("shown-")]
         return {row.key.removeprefix("shown-"): row.document for row in rows}
 
+    async def show_trouble(self, rollout_id: str, region: str, message: str) -> None:
+        """Show what keeps a region's step from being done, and since when; empty: nothing any more."""
+        since = format_time(self._clock.now())
+
+        def troubled(standing: Document | None) -> Document | None:
+            before = standing["message"] if standing else ""
+            if message == before:
+                return None
+            return {"message": message, "since": standing["since"] if standing and before and message else since}
+
+        await self._documents.change(rollout_id, f"trouble-{region}", troubled)
+
+    async def read_troubles(self, rollout_id: str) -> dict[str, Document]:
+        """What keeps regions' steps from being done now, and since when: {region: {message, since}}."""
+        rows = [row for row in await self._documents.list_all(rollout_id) if row.key.startswith("trouble-")]
+        return {row.key.removeprefix("trouble-"): row.document for row in rows if row.document["message"]}
+
     async def read_standing(self, rollout_id: str) -> Document | None:
         """Where the rollout as a whole stands: one row, however long its timeline is. None while it shows nothing."""
         row = await self._documents.read(rollout_id, f"shown-{CONTROL_SOURCE}")
@@ -209,7 +227,7 @@ class RolloutLog:
                 await self.give_order(rollout_id, "abort", said)
 
     async def _say_first(self, rollout_id: str, name: str, said: Document, plan: Document | None = None) -> None:
-        """Record and show what somebody says. A start is one record however often it is asked for."""
+        """Record and show what somebody says. A start is one record, and shown once, however often it is asked for."""
         by, at, reason = said["by"], said["at"], said.get("reason", "")
         data = {"rollout_id": rollout_id, "order": name, "caller": by, "at": at, "reason": reason, "plan": plan}
         note = Note(RecordType.ROLLOUT_ORDERED, data, {})
@@ -220,7 +238,8 @@ class RolloutLog:
         seq = round(datetime.fromisoformat(at).timestamp() * 1000)
         event = {"rollout_id": rollout_id, "source": PEOPLE_SOURCE, "seq": seq, "at": at, "what": name}
         message = f"by {by}{': ' if reason else ''}{reason}"
-        await self._documents.insert(rollout_id, f"event-{PEOPLE_SOURCE}-{seq}-{name}", {**event, "message": message})
+        key = name if name == START else f"{seq}-{name}"
+        await self._documents.insert(rollout_id, f"event-{PEOPLE_SOURCE}-{key}", {**event, "message": message})
 
     async def _take_model(self, model: str, rollout_id: str) -> None:
         standing = ""

@@ -6,6 +6,7 @@ follows only saves time. So nothing that was said is lost when the orchestration
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ from rollouts.phases import Phase
 from rollouts.plan import Before, Fleet, Plan, plan_data
 from scoring.faults import Fault
 
+READ_AT_ONCE = 32
 PAST_PHASES = frozenset(phase.value for phase in Phase if phase.is_final)
 ENDING_PHASES = PAST_PHASES | {Phase.ROLLING_BACK.value}
 Document = Mapping[str, Any]
@@ -112,6 +114,7 @@ class Rollouts:
             **_summary(order, shown.get(CONTROL_SOURCE)),
             "plan": order["plan"],
             "regions": {region: shown.get(region) for wave in order["plan"]["waves"] for region in wave},
+            "troubles": {} if is_over(shown) else await self._log.read_troubles(rollout_id),
             "orders": await self._log.orders(rollout_id),
             "timeline": await self._log.read_timeline(rollout_id),
         }
@@ -119,7 +122,12 @@ class Rollouts:
     async def list(self) -> list[Document]:
         """Every rollout, the newest first."""
         orders = await self._log.list_orders()
-        return [_summary(order, await self._log.read_standing(order["id"])) for order in orders]
+        found: list[Document] = []
+        for at in range(0, len(orders), READ_AT_ONCE):
+            some = orders[at : at + READ_AT_ONCE]
+            shown = await asyncio.gather(*(self._log.read_standing(order["id"]) for order in some))
+            found += map(_summary, some, shown)
+        return found
 
     async def approve(self, call: Call, rollout_id: str, gate: str) -> Document:
         """Approve a gate. Raises NotFound, RolloutOver or NotCounted."""

@@ -90,7 +90,9 @@ class WatchRollouts:
         message = f"no sign of life since {seen_at}" if self._is_long_ago(seen_at) else ""
         if not message and not is_waiting(shown):
             moved_at = await self._moved_at(order)
-            message = f"no progress since {moved_at}: {describe_wait(shown)}" if self._is_long_ago(moved_at) else ""
+            if self._is_long_ago(moved_at):
+                troubles = await self._log.read_troubles(order["id"])
+                message = f"no progress since {moved_at}: {describe_wait(shown, troubles)}"
         if message:
             logger.error("Rollout %s is stuck: %s.", order["id"], message)
             event = {"rollout_id": order["id"], "source": CONTROL_SOURCE, "what": STUCK, "message": message}
@@ -113,8 +115,10 @@ def is_waiting(shown: Mapping[str, Document]) -> bool:
     return phase not in {Phase.PENDING, Phase.PROGRESSING} or not stages.isdisjoint(WAITING_STAGES)
 
 
-def describe_wait(shown: Mapping[str, Document]) -> str:
-    """What each region that is not promoted says, or the rollout where there is none yet."""
+def describe_wait(shown: Mapping[str, Document], troubles: Mapping[str, Document]) -> str:
+    """What keeps each region's step from being done, what each that is not promoted says where nothing does, or the
+    rollout where there is none yet."""
     regions = {source: one for source, one in shown.items() if one.get("stage") not in {None, "Promoted"}}
+    regions.update(troubles)
     told = [f"{region}: {one['message']}" for region, one in sorted(regions.items())]
     return "; ".join(told) or str(shown.get(CONTROL_SOURCE, {}).get("message") or "it has not begun")

@@ -224,7 +224,7 @@ async def test_undo_asks_every_region_aborts_the_rollout_and_says_who_could_not_
     body = {"leave": "1.1.0", "reason": "bad"}
     undone = read(await desk.send("POST", "/api/v1/models/deal-fraud:undo", body, "operator"))
     assert undone["regions"]["westeurope"]["release"]["withdrawn"] == ["1.1.0"]
-    assert undone["regions"]["eastus2"]["fault"] == "eastus2 did not answer"
+    assert undone["regions"]["eastus2"]["fault"] == "the region did not answer"
     seen = read(await desk.send("GET", f"/api/v1/rollouts/{rollout['id']}", roles="operator"))
     assert seen["orders"]["abort"]["reason"] == "undo: bad"
     again = await desk.send("POST", "/api/v1/models/deal-fraud:undo", body, "operator")

@@ -107,7 +107,7 @@ class Regions:
         mood = self.moods.get(region, GOOD)
         self.seen.append(Seen(self.clock.now(), region, method, path, body or {}, status, is_answered, mood))
         if answer is None or not is_answered:
-            raise RegionUnreachable(f"{region} did not answer")
+            raise RegionUnreachable("the region did not answer")
         return answer
 
     async def _ask(self, region: str, method: str, path: str, body: Any, headers: Any) -> RegionAnswer:

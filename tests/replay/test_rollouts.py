@@ -391,7 +391,7 @@ async def test_region_that_is_away_at_the_start_fails_the_rollout_at_its_deadlin
     await rehearsal.run()
     rollout = await rehearsal.read()
     assert rollout["phase"] == "Failed"
-    assert f"not taken back, the reconciler goes on: {region}: {region} did not answer" in rollout["message"]
+    assert f"not taken back, the reconciler goes on: {region}: the region did not answer" in rollout["message"]
     assert await rehearsal.is_as_before()
 
 
@@ -402,6 +402,29 @@ async def test_region_that_comes_back_within_the_deadline_is_gone_on_with(rehear
     rehearsal.regions.away = set()
     await rehearsal.run()
     assert await rehearsal.phase() == "Succeeded"
+
+
+async def test_region_that_is_away_is_shown_with_what_it_lacks_for_as_long_as_it_is_away(rehearsal: Rehearsal) -> None:
+    rehearsal.regions.away = {SECOND}
+    await rehearsal.start()
+    await rehearsal.steps(30)
+    first = (await rehearsal.read())["troubles"]
+    assert first[SECOND]["message"] == "the region did not answer"
+    await rehearsal.steps(30)
+    assert (await rehearsal.read())["troubles"] == first, "since when it has been so"
+    rehearsal.regions.away = set()
+    await rehearsal.run_to_exposure(FIRST)
+    assert (await rehearsal.read())["troubles"] == {}
+
+
+async def test_deadline_that_passes_says_what_was_waited_for(rehearsal: Rehearsal) -> None:
+    rehearsal.regions.moods = dict.fromkeys(REGIONS, FEW)
+    await rehearsal.start()
+    await rehearsal.run()
+    message = (await rehearsal.read())["message"]
+    assert (
+        "the rollout's deadline has passed (westeurope: too few deals to judge: error_rate: 5 of 100 deals)" in message
+    )
 
 
 async def test_region_that_goes_away_holds_up_no_other_region_on_the_way_back(rehearsal: Rehearsal) -> None:
@@ -420,7 +443,7 @@ async def test_region_that_goes_away_holds_up_no_other_region_on_the_way_back(re
     await rehearsal.run()
     rollout = await rehearsal.read()
     assert rollout["phase"] == "Failed"
-    assert f"not taken back, the reconciler goes on: {SECOND}: {SECOND} did not answer" in rollout["message"]
+    assert f"not taken back, the reconciler goes on: {SECOND}: the region did not answer" in rollout["message"]
     assert (rehearsal.clock.now() - began).total_seconds() < 300
 
 

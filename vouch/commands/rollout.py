@@ -165,7 +165,9 @@ def _newest(control: Region) -> str:
 def _gate(control: Region, rollout_id: str) -> str:
     gate = control.ask("GET", _path(rollout_id), needs=SHOWN)["gate"]
     if gate is None:
-        raise Refused("The rollout waits at no gate now.")
+        raise Refused(
+            f"The rollout waits at no gate now. See where it stands: python -m vouch rollout watch {rollout_id}"
+        )
     return str(gate)
 
 

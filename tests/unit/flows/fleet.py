@@ -49,7 +49,7 @@ class Fleet:
     ) -> RegionAnswer:
         self.asked.append((region, method, path))
         if region in self.away:
-            raise RegionUnreachable(f"{region} did not answer")
+            raise RegionUnreachable("the region did not answer")
         if region in self.instead:
             return self.instead[region]
         response = await self.desks[region].send(method, path, body, "control", headers)

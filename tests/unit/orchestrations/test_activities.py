@@ -9,7 +9,7 @@ from typing import Any, cast
 import azure.durable_functions as df
 import pytest
 
-from flows.errors import NotFound, StorageFailed
+from flows.errors import LedgerBusy, NotFound, StorageFailed
 from flows.sealing.trail_room import TrailRoom
 from flows.trail_ports import VaultFailed
 from orchestrations.activities import UNANSWERED, trail_orchestrations
@@ -41,7 +41,7 @@ async def test_outage_is_warned_of_with_its_cause_and_asked_for_again(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     fault = await seal(error)
-    assert fault == {"kind": "failed", "detail": f"{SEAL_LANE} was not done: {UNANSWERED}"}
+    assert fault == {"kind": "failed", "detail": f"sealing a lane was not done: {UNANSWERED}"}
     (record,) = [record for record in caplog.records if record.name == "vouch.orchestrations"]
     assert (record.levelno, record.exc_info) == (logging.WARNING, None)
     assert str(error) in record.getMessage()
@@ -53,5 +53,9 @@ async def test_fault_of_ours_leaves_its_stack_in_the_log_alone(caplog: pytest.Lo
     assert "a bug" in caplog.text
 
 
-async def test_refusal_is_told_by_its_name() -> None:
-    assert await seal(NotFound("window")) == {"kind": "failed", "detail": f"NotFound: {NotFound('window')}"}
+async def test_refusal_is_told_in_its_own_words() -> None:
+    assert await seal(NotFound("window")) == {"kind": "failed", "detail": "sealing a lane was not done: no such window"}
+
+
+async def test_refusal_without_words_is_told_by_its_name() -> None:
+    assert (await seal(LedgerBusy()))["detail"] == "sealing a lane was not done: LedgerBusy"

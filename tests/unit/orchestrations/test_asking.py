@@ -1,4 +1,5 @@
-"""How often a rollout looks: at once where something happens, seldom where nothing does, never after a lease."""
+"""How often a rollout looks: at once where something happens, seldom where nothing does, never after a lease. And what
+people read of an activity that gave no answer."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrations.asking import Pace, next_slice
+from orchestrations.asking import Pace, describe_failure, describe_silence, next_slice
+from orchestrations.names import ACTIVITIES, TRAIL_ACTIVITIES
 
 AZURE = Pace(slice_s=30, attempt_s=60, lease_s=600, rollback_s=1800)
 LOCAL = Pace(slice_s=1, attempt_s=10, lease_s=30, rollback_s=60)
@@ -38,3 +40,11 @@ def test_day_of_waiting_takes_some_hundred_looks() -> None:
         waited += next_slice(AZURE, waited)
         looks += 1
     assert looks < 600
+
+
+@pytest.mark.parametrize("activity", [*ACTIVITIES, *TRAIL_ACTIVITIES])
+def test_activity_that_gave_no_answer_is_told_in_words_and_never_by_its_name(activity: str) -> None:
+    silence, failure = describe_silence(activity, 60), describe_failure(activity)
+    assert "took longer than 60 s: see " in silence
+    assert "the log says which" in failure
+    assert "run_" not in silence + failure

@@ -206,7 +206,10 @@ def test_approve_without_a_gate_approves_the_one_that_is_waited_at(region: Loopb
 def test_approve_where_nothing_waits_is_refused_and_asks_for_nothing(region: LoopbackRegion, run: Run) -> None:
     region.answer("GET", ONE, rollout("Progressing"))
     ran = run("approve", ROLLOUT_ID)
-    assert (ran.code, ran.err) == (1, "The rollout waits at no gate now.\n")
+    assert (ran.code, ran.err) == (
+        1,
+        f"The rollout waits at no gate now. See where it stands: python -m vouch rollout watch {ROLLOUT_ID}\n",
+    )
     assert [asked.method for asked in region.asked] == ["GET"]
 
 
@@ -232,7 +235,7 @@ def test_undo_says_what_each_region_serves_and_fails_where_one_could_not_be_reac
     served = {"release": {"stable": {"version": "1.0.0", "policy": "standard/1"}}}
     path = "/api/v1/models/deal-fraud:undo"
     region.answer("POST", path, {"regions": {"westeurope": served, "eastus2": served}},
-                  {"regions": {"westeurope": served, "eastus2": {"fault": "eastus2 did not answer"}}})  # fmt: skip
+                  {"regions": {"westeurope": served, "eastus2": {"fault": "the region did not answer"}}})  # fmt: skip
     ran = run("undo", "deal-fraud", "--leave", "1.1.0")
     assert (ran.code, ran.out) == (
         0,
@@ -240,7 +243,7 @@ def test_undo_says_what_each_region_serves_and_fails_where_one_could_not_be_reac
     )
     assert region.last.body == {"leave": "1.1.0", "reason": "undo from the command line"}
     ran = run("undo", "deal-fraud", "--leave", "1.1.0", "--reason", "bad")
-    assert (ran.code, ran.out.splitlines()[1]) == (1, "eastus2: eastus2 did not answer")
+    assert (ran.code, ran.out.splitlines()[1]) == (1, "eastus2: the region did not answer")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rollouts.phases import Phase
 from tests.unit.vouch.loopback_region import event, region_shown, rollout
-from vouch.rollout_picture import BAR_CHARACTERS, EXIT_CODES, TIMELINE_LINES, draw, draw_bar
+from vouch.rollout_picture import BAR_CHARACTERS, EXIT_CODES, TIMELINE_LINES, draw, draw_bar, write_lines
 
 
 def picture(shown: dict[str, Any], width: int = 140) -> str:
@@ -59,6 +59,24 @@ def test_region_without_a_verdict_is_drawn_without_one() -> None:
     drawn = picture(rollout(regions={"westeurope": region_shown(judgement=None, shadow_share=0.0)}))
     assert "None" not in drawn
     assert "0 %" not in drawn
+
+
+AWAY = {"brazilsouth": {"message": "the region can't be connected to", "since": "2026-11-23T21:00:02.000Z"}}
+
+
+def test_picture_says_what_a_region_lacks_though_nothing_was_done_there_yet() -> None:
+    (line,) = [line for line in picture(rollout("Progressing", troubles=AWAY)).splitlines() if "connected" in line]
+    assert line.split(maxsplit=1) == ["brazilsouth", "asked again since 21:00:02Z: the region can't be connected to"]
+
+
+def test_lines_say_what_a_region_lacks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vouch.rollout_picture.LOOK_S", 0.01)
+    away = rollout("Progressing", troubles=AWAY)
+    script, said = iter([away, away, rollout()]), list[str]()
+    assert write_lines(lambda: next(script), said.append) == 0
+    assert [line for line in said if "connected" in line] == [
+        "2026-11-23T21:00:02Z  brazilsouth   asked again: the region can't be connected to"
+    ]
 
 
 def test_picture_has_the_newest_lines_of_a_long_timeline() -> None:

@@ -214,9 +214,9 @@ async def test_what_was_found_is_shown_and_whatever_is_not_in_sync_is_logged(
         await look(papers)
     shown = await papers.desired.read_fleet("deal-fraud")
     assert shown is not None
-    assert shown["regions"]["eastus2"] == {"state": "unreachable", "detail": "eastus2 did not answer"}
+    assert shown["regions"]["eastus2"] == {"state": "unreachable", "detail": "the region did not answer"}
     assert shown["target"] == NEW
-    assert "deal-fraud in eastus2 is unreachable: eastus2 did not answer" in caplog.text
+    assert "deal-fraud in eastus2 is unreachable: the region did not answer" in caplog.text
     caplog.clear()
     papers.fleet.away.clear()
     await look(papers)

@@ -440,3 +440,25 @@ async def test_of_a_stop_and_the_end_at_the_same_moment_one_is_told_of_the_other
     stopped, finished = await asyncio.gather(stopping, office.papers.log.finish(rollout_id), return_exceptions=True)
     assert isinstance(stopped, RolloutOver) == (finished == "")
     assert ("abort" in await office.papers.log.orders(rollout_id)) == (finished == "abort")
+
+
+async def test_start_that_is_asked_for_at_once_by_many_calls_is_shown_once(office: Office) -> None:
+    """Each looks before the first has written anything, and has a time of its own."""
+    order = (await office.start(key="k-1")).order
+    later = {**order, "started_at": "2026-11-23T21:00:00.004Z"}
+    assert await office.papers.log.create(later) == order
+    timeline = (await office.rollouts.read(order["id"]))["timeline"]
+    assert [event["what"] for event in timeline] == ["start"]
+
+
+async def test_list_has_every_rollout_the_newest_first_however_many_there_are(office: Office) -> None:
+    for number in range(100):
+        started = await office.start(key=f"k-{number}")
+        await office.wait_at(started.order["id"], None, phase="Succeeded")
+        await office.papers.log.end("deal-fraud", started.order["id"])
+        office.papers.clock.advance(0.05)
+    listed = await office.rollouts.list()
+    assert len(listed) == 100
+    assert {one["phase"] for one in listed} == {"Succeeded"}
+    times = [one["started_at"] for one in listed]
+    assert times == sorted(times, reverse=True)

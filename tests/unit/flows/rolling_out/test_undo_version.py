@@ -110,7 +110,7 @@ async def test_undo_twice_changes_nothing_more(country: Country) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (None, "eastus2 did not answer"),
+        (None, "the region did not answer"),
         (RegionAnswer(503, {"title": "The ledger is busy", "detail": "Later."}), "503 The ledger is busy: Later."),
         (RegionAnswer(500, {}), "500 : "),
     ],

@@ -117,6 +117,14 @@ async def test_rollout_that_lives_but_comes_no_further_is_reported_once_with_wha
     assert told["message"].endswith(": eastus2: too few deals to judge")
 
 
+async def test_rollout_that_waits_for_a_region_to_begin_with_is_reported_with_what_that_lacks(papers: Papers) -> None:
+    await live_on(papers)
+    await papers.log.show_trouble(ROLLOUT, "brazilsouth", "the region can't be connected to")
+    await look(papers)
+    (told,) = [row.document for row in await papers.notices.pending()]
+    assert told["message"].endswith(": brazilsouth: the region can't be connected to")
+
+
 async def test_rollout_that_came_further_lately_is_not_stuck(papers: Papers) -> None:
     await live_on(papers)
     shown = {"phase": "Progressing", "message": "", "wave": 1, "gate": None}
