@@ -67,14 +67,17 @@ def ask_until(context: Any, activity: str, order: Answer, pace: Pace, until: dat
 
 
 def wait_until(context: Any, activity: str, order: Answer, pace: Pace, until: datetime, least_tries: int = 1) -> Waits:
-    """The same beside other waits. It is asked `least_tries` times however late it is: the time may have passed while
-    nobody was there to ask."""
+    """The same beside other waits. It is asked a last time when the time is up, and `least_tries` times however late it
+    is: the time may have passed while nobody was there to ask."""
     pause_s = pace.first_pause_s
     for tries in itertools.count(1):
         answer = yield from _wait_once(context, activity, order, pace.attempt_s)
-        again_at = context.current_utc_datetime + timedelta(seconds=pause_s)
-        if not is_passing(answer) or (again_at >= until and tries >= least_tries):
+        now = context.current_utc_datetime
+        if not is_passing(answer) or (now >= until and tries >= least_tries):
             return answer
+        again_at = now + timedelta(seconds=pause_s)
+        if now < until:
+            again_at = min(again_at, until)
         timer = context.create_timer(again_at)
         while not timer.is_completed:
             yield [timer]

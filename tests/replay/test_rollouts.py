@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from flows.ports import RegionAnswer
 from orchestrations.names import ACTIVITIES, OPEN_ROLLOUT, ORCHESTRATORS, SEAL_WINDOW
-from tests.replay.rehearsal import BAD, DOUBTFUL, FEW, GOOD, NEW, OLD, REGIONS, Rehearsal
+from tests.replay.rehearsal import BAD, DOUBTFUL, FEW, GOOD, NEW, OLD, PACE, REGIONS, Rehearsal
 from tests.replay.virtual_hub import Fate
 
 pytestmark = [
@@ -445,6 +447,24 @@ async def test_region_that_goes_away_holds_up_no_other_region_on_the_way_back(re
     assert rollout["phase"] == "Failed"
     assert f"not taken back, the reconciler goes on: {SECOND}: the region did not answer" in rollout["message"]
     assert (rehearsal.clock.now() - began).total_seconds() < 300
+
+
+async def test_region_that_is_back_before_the_time_of_a_rollback_is_up_is_taken_back(rehearsal: Rehearsal) -> None:
+    await rehearsal.start()
+    await rehearsal.run_to_exposure(FIRST)
+    rehearsal.regions.away = {FIRST}
+    await rehearsal.say("abort")
+    up_at = rehearsal.clock.now() + timedelta(seconds=PACE["rollback_s"] - 5)
+
+    async def is_nearly_up() -> bool:
+        return rehearsal.clock.now() >= up_at or await rehearsal.phase() != "RollingBack"
+
+    await rehearsal.run_to("RollingBack")
+    await rehearsal.run(is_nearly_up)
+    rehearsal.regions.away = set()
+    await rehearsal.run()
+    assert await rehearsal.phase() == "RolledBack"
+    assert await rehearsal.is_as_before()
 
 
 async def test_region_that_was_away_while_it_was_taken_back_is_not_gone_on_with_when_it_returns(
