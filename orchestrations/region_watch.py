@@ -29,7 +29,7 @@ class RegionWatch(RegionLooks):
     def run(self) -> Generator[Any, Any, Ended]:
         """How it ended."""
         self._weight = 100
-        self._stage, self._message = "Promoted", "is watched until the rollout ends"
+        self._stage, self._message = "Promoted", "serves it, and is watched until the rollout ends"
         try:
             while True:
                 yield from self._watch()

@@ -52,7 +52,7 @@ async def test_promoted_region_shows_that_it_has_taken_every_step(rehearsal: Reh
     await rehearsal.run_to_promotion(SECOND)
     shown = (await rehearsal.read())["regions"][FIRST]
     assert (shown["stage"], shown["step"]) == ("Promoted", len(shown["steps"]) - 1)
-    assert shown["message"] == "is watched until the rollout ends"
+    assert shown["message"] == "serves it, and is watched until the rollout ends"
 
 
 async def test_every_orchestration_of_a_rollout_comes_to_its_end(rehearsal: Rehearsal) -> None:

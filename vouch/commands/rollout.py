@@ -97,17 +97,22 @@ def _patiently(read: Callable[[], Document]) -> Callable[[], Document]:
 
 
 def _watch_json(read: Callable[[], Document]) -> int:
-    """One line of JSON whenever something changed, until the end."""
-    last = ""
+    """One line of JSON whenever something changed, until the end; that it was looked at again is no change."""
+    last: object = None
     while True:
         rollout = read()
-        text = json.dumps(rollout)
-        if text != last:
-            print(text, flush=True)
-            last = text
+        seen = _without_looks(rollout)
+        if seen != last:
+            print(json.dumps(rollout), flush=True)
+            last = seen
         if rollout["phase"] in EXIT_CODES:
             return EXIT_CODES[rollout["phase"]]
         time.sleep(LOOK_S)
+
+
+def _without_looks(rollout: Document) -> Document:
+    regions = {name: shown and {**shown, "seen_at": None} for name, shown in rollout["regions"].items()}
+    return {**rollout, "seen_at": None, "regions": regions}
 
 
 def _steer(control: Region, arguments: argparse.Namespace) -> int:

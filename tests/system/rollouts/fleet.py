@@ -34,6 +34,7 @@ PACE = {
     "VOUCH_ROLLOUT_LEASE_S": str(LEASE_S),
     "VOUCH_ROLLBACK_S": str(ROLLBACK_S),
     "VOUCH_CONTROL_SCHEDULE": "*/2 * * * * *",
+    "VOUCH_STUCK_AFTER_S": "3",
 }
 
 

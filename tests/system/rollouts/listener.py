@@ -1,4 +1,5 @@
-"""Somebody who is told of rollouts: a server that takes every notice, and holds its signature to the secret."""
+"""Somebody who is told of rollouts: a server that takes every notice, at the second try where a test says so, and holds
+its signature to the secret."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
+        self._refused: set[str] = set()
+        self._refusing: set[str] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, name="listener", daemon=True).start()
 
@@ -29,10 +32,25 @@ class Listener:
         url = f"http://127.0.0.1:{self._server.server_address[1]}/notices"
         return {"VOUCH_NOTIFY_URL": url, "VOUCH_NOTIFY_SECRET": SECRET}
 
-    def wait_for_end_of(self, rollout_id: str) -> list[dict[str, Any]]:
-        """What was told of a rollout, once its end was."""
-        wait_until(lambda: "finished" in map(kind_of, self._told_of(rollout_id)), PATIENCE_S, "its end is told")
+    def wait_for(self, rollout_id: str, *kinds: str) -> list[dict[str, Any]]:
+        """What was told of a rollout, once each of these was."""
+        wait_until(lambda: {*kinds} <= {*map(kind_of, self._told_of(rollout_id))}, PATIENCE_S, f"{kinds} are told")
         return self._told_of(rollout_id)
+
+    def refuse_first(self, rollout_id: str) -> None:
+        """From now on a notice of this rollout is taken only when it comes again."""
+        self._refusing.add(rollout_id)
+
+    def _answer(self, body: bytes, signature: str | None) -> int:
+        expected = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        if signature != f"sha256={expected}":
+            return 403
+        event = json.loads(body)
+        if event["subject"] in self._refusing and event["id"] not in self._refused:
+            self._refused.add(event["id"])
+            return 500
+        self.heard.append(event)
+        return 204
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -42,16 +60,12 @@ class Listener:
         return [event for event in self.heard if event["subject"] == rollout_id]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        heard = self.heard
+        answer = self._answer
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-                is_signed = self.headers["X-Vouch-Signature"] == f"sha256={signature}"
-                if is_signed:
-                    heard.append(json.loads(body))
-                self.send_response(204 if is_signed else 403)
+                self.send_response(answer(body, self.headers["X-Vouch-Signature"]))
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:

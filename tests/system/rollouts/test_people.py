@@ -38,8 +38,9 @@ def test_approval_that_nobody_gives_in_time_ends_the_rollout(scene: Scene) -> No
     assert seen["phase"] == "RolledBack"
     assert "nobody approved wave-1 in time" in seen["message"]
     assert events_of(seen, CONTROL) == []
-    notices = scene.fleet.listener.wait_for_end_of(rollout.id)
-    assert sorted(map(kind_of, notices)) == ["approval", "finished", "rollback"], "each is told, signed, and once"
+    kinds = ["approval", "finished", "rollback"]
+    notices = scene.fleet.listener.wait_for(rollout.id, *kinds)
+    assert sorted(map(kind_of, notices)) == kinds, "each is told, signed, and once"
 
 
 def test_two_operators_who_start_and_abort_at_once_have_one_rollout_and_one_end(scene: Scene) -> None:

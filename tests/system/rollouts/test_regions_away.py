@@ -21,7 +21,7 @@ def test_region_that_stays_down_fails_the_rollout_and_one_that_comes_up_lets_it_
         release = scene.release(region)
         assert (release["stable"]["version"], release["rollout_id"]) == (STABLE, None)
     rollout = scene.start()
-    rollout.wait_until(lambda seen: seen["phase"] == "Progressing", "it opens")
+    rollout.wait_until(lambda seen: "northeurope" in seen["troubles"], "it says whom it asks again")
     scene.fleet.bring_back("northeurope")
     scene.stream.wait_for("westeurope", NEWER)
     scene.abort(rollout)

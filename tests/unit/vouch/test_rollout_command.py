@@ -21,6 +21,7 @@ from tests.unit.vouch.loopback_region import (
     event,
     loopback_region,
     problem,
+    region_shown,
     rollout,
 )
 from vouch.__main__ import main
@@ -117,6 +118,23 @@ def test_watch_ends_with_the_code_of_the_phase(
         assert [json.loads(line)["phase"] for line in ran.out.splitlines()] == ["Progressing", phase]
     else:
         assert ran.out.splitlines()[-1] == f"{phase}: it is {phase}"
+
+
+def test_watch_for_scripts_writes_nothing_where_only_the_time_of_the_last_look_changed(
+    region: LoopbackRegion, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vouch.commands.rollout.LOOK_S", 0.01)
+    looks = [
+        rollout(
+            "Paused",
+            seen_at=f"2026-11-23T21:00:{second}.000Z",
+            regions={"westeurope": region_shown(seen_at=f"2026-11-23T21:00:{second}.000Z"), "eastus2": None},
+        )
+        for second in range(10, 14)
+    ]
+    region.answer("GET", ONE, *looks, rollout())
+    lines = [json.loads(line) for line in run("watch", ROLLOUT_ID, "--json").out.splitlines()]
+    assert lines == [looks[0], rollout()]
 
 
 def test_start_and_watch_ends_with_the_code_of_the_phase(region: LoopbackRegion, run: Run) -> None:

@@ -107,7 +107,7 @@ async def test_rollout_whose_plan_has_it_wait_is_not_stuck(papers: Papers, stage
 
 
 async def test_rollout_that_lives_but_comes_no_further_is_reported_once_with_what_it_waits_for(papers: Papers) -> None:
-    promoted = {"stage": "Promoted", "message": "is watched until the rollout ends"}
+    promoted = {"stage": "Promoted", "message": "serves it, and is watched until the rollout ends"}
     await live_on(papers, eastus2={"stage": "Analysing", "message": "too few deals to judge"}, westeurope=promoted)
     await look(papers)
     await look(papers)
