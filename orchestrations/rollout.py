@@ -48,6 +48,7 @@ CLOSING_TRIES = 2
 """The first may be lost with its instance, and all the time of a rollback with it."""
 
 FOR_EVER = timedelta(days=3650)
+"""For what has to be written before the orchestration ends: it is purged then."""
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ class RolloutRun(RolloutLooks):
         faults = yield from self._close(dict.fromkeys(self._regions), "promoted everywhere")
         left = [region for region, fault in faults.items() if fault is not None]
         note = f"; not closed yet: {', '.join(left)}" if left else ""
-        yield from self._tell(Event.COMPLETED, f"every region serves it{note}", notice="finished")
+        yield from self._tell(Event.COMPLETED, f"every region serves it{note}", "finished", FOR_EVER)
 
     def take_back(self, stopped: Stopped) -> Waiting:
         """Close the rollout everywhere at once; what can't be reached is reported and holds nobody up."""
@@ -128,7 +129,7 @@ class RolloutRun(RolloutLooks):
         phase = next_phase(self.phase, event)
         left = {region: before[region] for region, fault in faults.items() if fault is not None}
         yield from self._finish(phase, None, self._served_before, left)
-        yield from self._tell(event, f"{stopped.reason}; {message}", notice="finished")
+        yield from self._tell(event, f"{stopped.reason}; {message}", "finished", FOR_EVER)
 
     def _open(self, regions: Sequence[str]) -> Waiting:
         """Have the releases stand under this rollout; what they served when it began is what they go back to."""

@@ -92,9 +92,10 @@ class RolloutLooks:
             return "somebody paused"
         return f"somebody has to look at {', '.join(self._asking)}" if self._asking else ""
 
-    def _tell(self, event: Event, message: str, notice: str = "") -> Waiting:
+    def _tell(self, event: Event, message: str, notice: str = "", patience: timedelta | None = None) -> Waiting:
+        """Note a transition; a rollback's time is spent on that at most, where no other patience is given."""
         noting = self._transition(event, message, notice)
-        until = self._context.current_utc_datetime + timedelta(seconds=self._pace.rollback_s)
+        until = self._context.current_utc_datetime + (patience or timedelta(seconds=self._pace.rollback_s))
         yield from ask_until(self._context, NOTE_TRANSITION, noting, self._pace, until)
 
     def _transition(self, event: Event, message: str, notice: str = "") -> dict[str, Any]:

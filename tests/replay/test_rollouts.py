@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from flows.errors import StorageFailed
 from flows.ports import RegionAnswer
 from orchestrations.names import ACTIVITIES, OPEN_ROLLOUT, ORCHESTRATORS, SEAL_WINDOW
 from tests.replay.rehearsal import BAD, DOUBTFUL, FEW, GOOD, NEW, OLD, PACE, REGIONS, Rehearsal
@@ -447,6 +448,32 @@ async def test_region_that_goes_away_holds_up_no_other_region_on_the_way_back(re
     assert rollout["phase"] == "Failed"
     assert f"not taken back, the reconciler goes on: {SECOND}: the region did not answer" in rollout["message"]
     assert (rehearsal.clock.now() - began).total_seconds() < 300
+
+
+@pytest.mark.parametrize(("mood", "phase"), [(GOOD, "Succeeded"), (BAD, "RolledBack")])
+async def test_end_that_cannot_be_written_down_for_long_is_written_down_all_the_same(
+    rehearsal: Rehearsal, mood: str, phase: str
+) -> None:
+    """An orchestration that has ended is purged: by then the audit trail has to have its end."""
+    rehearsal.regions.moods = dict.fromkeys(REGIONS, mood)
+    await rehearsal.start()
+
+    async def is_free() -> bool:
+        return not await rehearsal.room.papers.log.active()
+
+    await rehearsal.run(is_free)
+    rows, back_at = rehearsal.regions.desks[FIRST].rows, rehearsal.clock.now() + timedelta(seconds=600)
+    rows.failure = StorageFailed("away")
+
+    async def is_back() -> bool:
+        return rehearsal.clock.now() >= back_at
+
+    await rehearsal.run(is_back)
+    rows.failure = None
+    await rehearsal.run()
+    rollout = await rehearsal.read()
+    assert rollout["phase"] == phase
+    assert rollout["timeline"][-1]["message"] == rollout["message"]
 
 
 async def test_region_that_is_back_before_the_time_of_a_rollback_is_up_is_taken_back(rehearsal: Rehearsal) -> None:
