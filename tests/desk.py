@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -36,6 +35,7 @@ from flows.sealing.seal_window import SealSettings
 from flows.service import Service
 from local.routes import decode_path
 from scoring.release import Release, Target
+from tests.desk_functions import Functions
 from tests.fakes import (
     MemoryBundles,
     MemoryCounters,
@@ -45,23 +45,7 @@ from tests.fakes import (
     MemoryRows,
 )
 from tests.fakes_trail import MemoryLake, MemoryLanes, RecordingSealing, memory_trail
-from triggers.blueprints import build_blueprint, durable_blueprint
-from triggers.decisions import decisions_blueprint
 from triggers.edge import Edge
-from triggers.health import health_blueprint
-from triggers.lake import lake_blueprint
-from triggers.models import models_blueprint
-from triggers.open_inference import open_inference_blueprint
-from triggers.page import page_blueprint
-from triggers.privacy import privacy_blueprint
-from triggers.reference import reference_blueprint
-from triggers.registry import registry_blueprint
-from triggers.releases import releases_blueprint
-from triggers.rollouts import reading_answers, steering_answers
-from triggers.scoring import scoring_blueprint
-from triggers.trail import sealing_answers, trail_answers
-from triggers.unmatched import unmatched_blueprint
-from triggers.versions import versions_blueprint
 
 ROOT = Path(__file__).resolve().parent.parent
 EUROPE = Region("westeurope", "eu", frozenset({"DE", "FR"}), "https://westeurope.example")
@@ -75,8 +59,6 @@ INITIAL = {"deal-fraud": Release("deal-fraud", Target("1.0.0", "standard/1"), 1)
 PACE = {"slice_s": 2, "attempt_s": 10, "lease_s": 30, "rollback_s": 60}
 TWO_REGIONS = RolloutSettings(("westeurope", "eastus2"), {}, "westeurope", PACE, {})
 JSON = {"content-type": "application/json"}
-
-Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
 @cache
@@ -218,7 +200,7 @@ class Desk:
                 "vouch/westeurope", SealSettings(3600, 300, 4, 604_800, 5), {}, 7_776_000, 7_776_000, None
             ),
         )
-        self.functions = _functions(Edge(self.service, RoleTokens(), self.clock), self.engine)
+        self.functions = Functions(Edge(self.service, RoleTokens(), self.clock), self.engine)
 
     async def send(
         self,
@@ -230,7 +212,7 @@ class Desk:
     ) -> func.HttpResponse:
         """Send as a client would; `body` is sent as JSON unless it is bytes. The host's route order is kept."""
         parts = urlsplit(url)
-        handler, route_params = self._find(method, decode_path(parts.path.encode()))
+        handler, route_params = self.functions.find(method, decode_path(parts.path.encode()))
         raw = body if isinstance(body, bytes) else (b"" if body is None else json.dumps(body).encode())
         sent = {**(JSON if raw else {}), **({"authorization": f"Bearer {roles}"} if roles is not None else {})}
         request = func.HttpRequest(
@@ -244,13 +226,6 @@ class Desk:
         durable = getattr(handler, "client_function", None)  # what the library wraps, to hand it its client
         return await (durable(request, "client") if durable else handler(request))
 
-    def _find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
-        for _, methods, pattern, handler in self.functions:
-            match = pattern.fullmatch(path.strip("/"))
-            if match and method in methods:
-                return handler, match.groupdict()
-        raise LookupError(f"no function for {method} {path}")
-
 
 def sign_checkpoint(size: int, root: bytes) -> str:
     """A checkpoint of eastus2, as a note."""
@@ -261,28 +236,3 @@ def sign_checkpoint(size: int, root: bytes) -> str:
 def read(response: func.HttpResponse) -> Any:
     """The JSON of an answer."""
     return json.loads(response.get_body())
-
-
-def _functions(edge: Edge, engine: Any) -> list[tuple[str, set[str], re.Pattern[str], Handler]]:
-    app = func.FunctionApp()
-    room = edge.service.control
-    assert room is not None
-    app.register_functions(build_blueprint(edge, reading_answers(room)))
-    app.register_functions(durable_blueprint(edge, steering_answers(room, engine)))
-    app.register_functions(build_blueprint(edge, trail_answers(edge.service.trail)))
-    app.register_functions(durable_blueprint(edge, sealing_answers(edge.service.trail)))
-    for blueprint in (
-        registry_blueprint, versions_blueprint, scoring_blueprint, decisions_blueprint, models_blueprint,
-        lake_blueprint, privacy_blueprint, releases_blueprint, reference_blueprint, open_inference_blueprint,
-        health_blueprint, page_blueprint, unmatched_blueprint,
-    ):  # fmt: skip
-        app.register_functions(blueprint(edge))
-    return sorted(map(_function, app.get_functions()), key=lambda entry: entry[0])
-
-
-def _function(built: Any) -> tuple[str, set[str], re.Pattern[str], Handler]:
-    trigger = built.get_trigger().get_dict_repr()
-    route = re.escape(trigger["route"].strip("/")).replace(r"\{", "{").replace(r"\}", "}").replace(r"\*", "*")
-    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", re.sub(r"\{\*(\w+)\}", r"(?P<\1>.*)", route))
-    methods = {str(getattr(method, "value", method)) for method in trigger["methods"]}
-    return built.get_function_name(), methods, re.compile(pattern, re.IGNORECASE), built.get_user_function()
