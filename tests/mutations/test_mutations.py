@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from compileall import compile_dir
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from queue import SimpleQueue
 
 import pytest
@@ -39,6 +41,7 @@ COPIED = [
 TEST_RUN_SECONDS = 120
 # No other plugins, each costs time at every start; plain asserts: nobody reads how two long lists differ.
 OPTIONS = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin"]
+UNSHRUNK = ["-p", "tests.mutations.unshrunk"]
 MUTATED = "test_mutation_is_caught["
 
 
@@ -82,7 +85,15 @@ def copy_tree(folder: Path) -> Path:
         shutil.copy(ROOT / name, folder / name)
     (folder / "training" / "data").symlink_to(ROOT / "training" / "data")
     (folder / ".local").symlink_to(ROOT / ".local")
+    # Compiled once, and compared by content: a mutation may leave a file's size and its time in seconds as they were.
+    compile_dir(folder, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return folder
+
+
+def options_of(mutation: Mutation) -> list[str]:
+    """hypothesis takes its time to load, so it is told to be brief only where it is loaded anyway."""
+    texts = [(ROOT / test.partition("::")[0]).read_text() for test in mutation.tests]
+    return [*OPTIONS, *(UNSHRUNK if any("hypothesis" in text for text in texts) else [])]
 
 
 def run_tests(trees: SimpleQueue[Path], mutation: Mutation) -> subprocess.CompletedProcess[str]:
@@ -93,7 +104,7 @@ def run_tests(trees: SimpleQueue[Path], mutation: Mutation) -> subprocess.Comple
     try:
         file.write_text(original.replace(mutation.old, mutation.new))
         return subprocess.run(
-            [sys.executable, "-B", "-m", "pytest", *OPTIONS, *mutation.tests],
+            [sys.executable, "-B", "-m", "pytest", *options_of(mutation), *mutation.tests],
             cwd=tree,
             env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             capture_output=True,
