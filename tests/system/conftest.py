@@ -22,7 +22,7 @@ from local.plan import ROOT, Plan, make_plan
 from tests.system.labelled_claims import LabelledClaims, score_and_label
 
 START_SECONDS = 120
-WINDOW_S = 15
+WINDOW_S = 5
 CONTROL = "westeurope"
 MODEL = "deal-fraud"
 
