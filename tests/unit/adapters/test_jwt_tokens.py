@@ -24,7 +24,6 @@ from tests.unit.adapters.loopback_issuer import (
     LoopbackIssuer,
     MemoryDocuments,
     claims_at,
-    new_key,
     public_jwk,
     signed,
 )
@@ -47,9 +46,9 @@ def tokens(keys: JwtKeys, clock: FakeClock) -> JwtTokens:
 class Forger:
     """Has the issuer's public key and one good token, but not its private key."""
 
-    def __init__(self, key: rsa.RSAPrivateKey, clock: FakeClock) -> None:
+    def __init__(self, key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey, clock: FakeClock) -> None:
         self._key = key
-        self._other_key = new_key()
+        self._other_key = other_key
         self._clock = clock
         self.good = signed(self.claims(), key)
 
@@ -102,6 +101,11 @@ class Forger:
 
     def later(self, seconds: float) -> int:
         return int(self._clock.now().timestamp() + seconds)
+
+
+@pytest.fixture
+def forger(key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey, clock: FakeClock) -> Forger:
+    return Forger(key, other_key, clock)
 
 
 def base64url(data: bytes) -> str:
@@ -183,10 +187,8 @@ FORGERIES: dict[str, Forge] = {
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-async def test_forged_token_is_refused_without_telling_of_it(
-    forge: Forge, key: rsa.RSAPrivateKey, clock: FakeClock, tokens: JwtTokens
-) -> None:
-    authorization = forge(Forger(key, clock))
+async def test_forged_token_is_refused_without_telling_of_it(forge: Forge, forger: Forger, tokens: JwtTokens) -> None:
+    authorization = forge(forger)
     for _ in range(2):  # what was refused once is not remembered as good
         with pytest.raises(Unauthenticated) as refused:
             await tokens.authenticate(authorization)
@@ -214,18 +216,13 @@ async def test_forged_token_is_refused_without_telling_of_it(
         ("nobody", "no claim names the caller"),
     ],
 )
-async def test_refusal_tells_the_log_why(
-    name: str, reason: str, key: rsa.RSAPrivateKey, clock: FakeClock, tokens: JwtTokens
-) -> None:
+async def test_refusal_tells_the_log_why(name: str, reason: str, forger: Forger, tokens: JwtTokens) -> None:
     with pytest.raises(Unauthenticated) as refused:
-        await tokens.authenticate(FORGERIES[name](Forger(key, clock)))
+        await tokens.authenticate(FORGERIES[name](forger))
     assert refused.value.reason == reason
 
 
-async def test_forgeries_are_made_of_a_token_that_is_good(
-    key: rsa.RSAPrivateKey, clock: FakeClock, tokens: JwtTokens
-) -> None:
-    forger = Forger(key, clock)
+async def test_forgeries_are_made_of_a_token_that_is_good(forger: Forger, tokens: JwtTokens) -> None:
     for good in (forger.good, forger.by_issuer(), forger.by_issuer_of_payload({}), forger.by_issuer_with_header()):
         assert await tokens.authenticate(f"Bearer {good}") == SCORER
 
@@ -304,10 +301,7 @@ async def test_remembered_token_is_refused_once_it_expires(
     assert refused.value.reason == "expired"
 
 
-async def test_remembered_token_that_is_tampered_with_is_refused(
-    key: rsa.RSAPrivateKey, clock: FakeClock, tokens: JwtTokens
-) -> None:
-    forger = Forger(key, clock)
+async def test_remembered_token_that_is_tampered_with_is_refused(forger: Forger, tokens: JwtTokens) -> None:
     await tokens.authenticate(f"Bearer {forger.good}")
     with pytest.raises(Unauthenticated):
         await tokens.authenticate(f"Bearer {forger.tampered()}")
