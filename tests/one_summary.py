@@ -1,7 +1,10 @@
 """One summary of several runs of pytest, each in a process of its own: `pytest -p tests.one_summary`.
 
-    pytest -p tests.one_summary --keep-reports FILE tests/unit      keeps what it reports of its tests in FILE
-    pytest -p tests.one_summary --with-reports FILE tests/system    counts those tests as its own
+    pytest -p tests.one_summary --keep-reports=FILE tests/unit      keeps what it reports of its tests in FILE
+    pytest -p tests.one_summary --with-reports=FILE tests/system    counts those tests as its own
+
+The `=` matters: pytest looks for its configuration before it knows these options, and takes a word that stands alone
+for one more place with tests.
 
 1. A run that keeps its reports writes each into its file, and its exit code at the end.
 2. The last run reads the files before its first test, so that its percentages are of all tests, and reports theirs
