@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from audit.ids import time_of
+from audit.times import format_second
 from local.plan import ROOT
 from tests.system.conftest import WINDOW_S, RunningSystem, wait_until
 
@@ -55,12 +58,13 @@ def score(system: RunningSystem, claim: dict[str, Any], deal_id: str) -> dict[st
 
 
 def is_sealed(system: RunningSystem, receipts: list[dict[str, Any]]) -> bool:
-    """Whether the windows of all these decisions are in the chain."""
+    """Whether the windows of all these decisions, which their ids tell, are in the chain."""
     try:
         until = exports(system)["sealed_until"]
     except (OSError, KeyError, ValueError):
         return False
-    return until is not None and until > max(str(receipt["decided_at"]) for receipt in receipts)
+    last_ms = max(time_of(UUID(receipt["decision_id"])) for receipt in receipts)
+    return until is not None and until > format_second(last_ms // 1000)
 
 
 @pytest.fixture(scope="module")
