@@ -158,8 +158,9 @@ class RolloutRun(RolloutLooks):
         if gate is None or self._is_approved(gate):  # before it is waited at, only by promoting in full
             return
         self._gate = gate
-        yield from self._tell(Event.GATE_REACHED, f"waits for approval of {gate}", notice="approval")
-        until = self._context.current_utc_datetime + timedelta(seconds=self._plan.approval.timeout_s)
+        timeout = timedelta(seconds=self._plan.approval.timeout_s)
+        yield from self._tell(Event.GATE_REACHED, f"waits for approval of {gate}", "approval", timeout)
+        until = self._context.current_utc_datetime + timeout
         while not self._is_approved(gate):
             if self._context.current_utc_datetime >= until:
                 raise Stopped(Event.FAILED, f"nobody approved {gate} in time")

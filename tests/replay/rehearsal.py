@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import azure.functions as func
 
 from flows.deciding.admit_deal import Residency
+from flows.errors import StorageFailed
 from flows.ports import RegionAnswer, RegionUnreachable
 from flows.regions import Region
 from flows.rolling_out.rollouts import RolloutSettings
@@ -266,6 +267,17 @@ class Rehearsal:
     async def steps(self, count: int) -> None:
         for _ in range(count):
             await self.hub.step()
+
+    async def be_without_rows(self, span: timedelta) -> None:
+        """Go on for so long while control's documents can be neither read nor written."""
+        rows, back_at = self.regions.desks[CONTROL].rows, self.clock.now() + span
+
+        async def is_back() -> bool:
+            return self.clock.now() >= back_at
+
+        rows.failure = StorageFailed("away")
+        await self.run(is_back)
+        rows.failure = None
 
     async def run_to(self, *phases: str) -> None:
         """Go on until the rollout shows one of these phases."""

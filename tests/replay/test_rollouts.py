@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from flows.errors import StorageFailed
 from flows.ports import RegionAnswer
 from orchestrations.names import ACTIVITIES, OPEN_ROLLOUT, ORCHESTRATORS, SEAL_WINDOW
 from tests.replay.rehearsal import BAD, DOUBTFUL, FEW, GOOD, NEW, OLD, PACE, REGIONS, Rehearsal
@@ -450,6 +449,20 @@ async def test_region_that_goes_away_holds_up_no_other_region_on_the_way_back(re
     assert (rehearsal.clock.now() - began).total_seconds() < 300
 
 
+async def test_gate_that_cannot_be_shown_for_long_can_be_approved_all_the_same(rehearsal: Rehearsal) -> None:
+    await rehearsal.start(approval={"before": "firstWave", "timeout": "PT2H"}, deadline="PT4H")
+
+    async def is_open() -> bool:
+        return all([(await rehearsal.release(region)).rollout_id for region in REGIONS])
+
+    await rehearsal.run(is_open)
+    await rehearsal.be_without_rows(timedelta(seconds=600))
+    await rehearsal.run_to("Paused")
+    assert await rehearsal.say("approve", gate="wave-1") == 200
+    await rehearsal.run()
+    assert await rehearsal.phase() == "Succeeded"
+
+
 @pytest.mark.parametrize(("mood", "phase"), [(GOOD, "Succeeded"), (BAD, "RolledBack")])
 async def test_end_that_cannot_be_written_down_for_long_is_written_down_all_the_same(
     rehearsal: Rehearsal, mood: str, phase: str
@@ -462,14 +475,7 @@ async def test_end_that_cannot_be_written_down_for_long_is_written_down_all_the_
         return not await rehearsal.room.papers.log.active()
 
     await rehearsal.run(is_free)
-    rows, back_at = rehearsal.regions.desks[FIRST].rows, rehearsal.clock.now() + timedelta(seconds=600)
-    rows.failure = StorageFailed("away")
-
-    async def is_back() -> bool:
-        return rehearsal.clock.now() >= back_at
-
-    await rehearsal.run(is_back)
-    rows.failure = None
+    await rehearsal.be_without_rows(timedelta(seconds=600))
     await rehearsal.run()
     rollout = await rehearsal.read()
     assert rollout["phase"] == phase
