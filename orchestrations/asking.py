@@ -175,7 +175,7 @@ def _read(activity: str, result: object) -> Answer:
 
 def describe_silence(activity: str, attempt_s: float) -> str:
     """What people read of an activity that gave no answer."""
-    return f"{DOING[activity]} took longer than {attempt_s:g} s: see that the region's app and control's answer"
+    return f"{DOING[activity]} took longer than {attempt_s:g} s: see that the apps of the region and of control run"
 
 
 def describe_failure(activity: str) -> str:
