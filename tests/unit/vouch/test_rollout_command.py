@@ -60,8 +60,12 @@ def token_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(region: LoopbackRegion, token_file: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; whatever it does, it never shows its token."""
+def run(
+    region: LoopbackRegion, token_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Runs a command, which looks often; whatever it does, it never shows its token."""
+    for place in ("commands.rollout", "rollout_picture"):
+        monkeypatch.setattr(f"vouch.{place}.LOOK_S", 0.01)
 
     def call(verb: str, *arguments: str, url: str = "", token: Path = token_file) -> Ran:
         code = main(["rollout", verb, *arguments, "--url", url or region.url, "--token-file", str(token)])
@@ -166,9 +170,8 @@ def test_watch_tells_each_transition_once_also_one_that_comes_late_with_an_older
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_watch_goes_on_once_control_that_was_away_is_there_again(
-    region: LoopbackRegion, run: Run, form: list[str], monkeypatch: pytest.MonkeyPatch
+    region: LoopbackRegion, run: Run, form: list[str]
 ) -> None:
-    monkeypatch.setattr("vouch.commands.rollout.LOOK_S", 0.01)
     away = problem(503, "The region can't score yet", "It waits.")
     region.answer("GET", ONE, rollout("Progressing"), away, (502, b"<html>"), rollout("Succeeded"))
     assert run("watch", ROLLOUT_ID, *form).code == 0
