@@ -70,3 +70,11 @@ async def test_worker_without_any_keys_says_so_and_not_that_the_token_is_wrong(c
 def test_what_the_start_made_is_kept_out_of_later_collections() -> None:
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
+
+
+def test_histories_are_deleted_by_one_timer_in_every_region(compose: Any) -> None:
+    """In control that is the timer that looks at rollouts first."""
+    kept = {
+        region: compose(VOUCH_REGION=region).edge.service.trail.keep_history_s for region in ("westeurope", "eastus2")
+    }
+    assert kept == {"westeurope": None, "eastus2": 86_400.0}
