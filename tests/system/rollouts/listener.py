@@ -13,7 +13,7 @@ from typing import Any
 from tests.system.conftest import wait_until
 
 SECRET = "a secret of the receiver's"
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Listener:
