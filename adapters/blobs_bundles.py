@@ -23,19 +23,26 @@ from adapters.blobs_rest import Container
 from flows.errors import StorageFailed, Superseded
 from flows.ports import Kept
 
+FILE_LIMITS = AskLimits(deadline_s=30.0, attempt_s=30.0)
+"""For files of up to 64 MiB."""
+
+DOCUMENT_LIMITS = AskLimits(deadline_s=8.0, attempt_s=4.0)
+"""For what tells which files those are: somebody waits who is better told soon that the registry is away."""
+
 PAUSE_S = 0.01
 """After each file that is written: the same account takes the records that callers wait for."""
 
 
 class BlobsBundles:
-    """Implements `flows.ports.BundleStore`. `timeout_s` is that of one request, for files of up to 64 MiB."""
+    """Implements `flows.ports.BundleStore`."""
 
-    def __init__(self, blobs: StorageService, container: str, timeout_s: float = 30.0) -> None:
-        self._container = Container(blobs, container, AskLimits(timeout_s, timeout_s))
+    def __init__(self, blobs: StorageService, container: str, document_limits: AskLimits = DOCUMENT_LIMITS) -> None:
+        self._files = Container(blobs, container, FILE_LIMITS)
+        self._documents = Container(blobs, container, document_limits)
 
     async def find(self, kind: str, name: str, version: str) -> Kept | None:
         """What a version is made of, or None. Raises StorageFailed."""
-        document = await self._container.read(_version_blob(kind, name, version))
+        document = await self._documents.read(_version_blob(kind, name, version))
         return None if document is None else msgspec.convert(msgspec.json.decode(document), Kept)
 
     async def read(self, kept: Kept) -> dict[str, bytes]:
@@ -47,9 +54,9 @@ class BlobsBundles:
         """Keep a version, once. Raises Superseded where another one stands under its name, or StorageFailed."""
         kept = Kept(digest, {file: hashlib.sha256(content).hexdigest() for file, content in files.items()})
         for file, content in files.items():
-            await self._container.create(f"sha256/{kept.files[file]}", content)
+            await self._files.create(f"sha256/{kept.files[file]}", content)
             await asyncio.sleep(PAUSE_S)
-        if not await self._container.create(_version_blob(kind, name, version), msgspec.json.encode(kept)):
+        if not await self._documents.create(_version_blob(kind, name, version), msgspec.json.encode(kept)):
             standing = await self.find(kind, name, version)
             if standing != kept:
                 raise Superseded(f"{name} {version} stands as {standing.digest if standing else 'another'}")
@@ -57,13 +64,13 @@ class BlobsBundles:
     async def list(self, kind: str) -> list[tuple[str, str]]:
         """Every version there is, as (name, version). Raises StorageFailed."""
         found: list[tuple[str, str]] = []
-        async for path, _ in self._container.list(f"{kind}/"):
+        async for path, _ in self._documents.list(f"{kind}/"):
             name, _, version = path.removeprefix(f"{kind}/").removesuffix(".json").partition("/")
             found.append((unquote(name), unquote(version)))
         return found
 
     async def _read_file(self, sha256: str) -> bytes:
-        content = await self._container.read(f"sha256/{sha256}")
+        content = await self._files.read(f"sha256/{sha256}")
         if content is None:
             raise StorageFailed(f"the blob sha256/{sha256} is not there")
         found = hashlib.sha256(content).hexdigest()

@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from adapters.azure_asking import AskLimits
 from adapters.azure_storage import AzureStorage, connect_by_string
 from adapters.blobs_bundles import BlobsBundles
 from adapters.blobs_rest import CREATE_ONLY, VERSION
@@ -79,5 +80,5 @@ async def test_storage_that_is_gone_is_told() -> None:
     text = "AccountName=none;AccountKey=bm9uZQ==;TableEndpoint=http://127.0.0.1:1;BlobEndpoint=http://127.0.0.1:1"
     storage = connect_by_string(text)
     with pytest.raises(StorageFailed):
-        await BlobsBundles(storage.blobs, "registry", timeout_s=0.5).find("models", "m", "1")
+        await BlobsBundles(storage.blobs, "registry", AskLimits(0.5, 0.5)).find("models", "m", "1")
     await storage.close()
