@@ -149,7 +149,8 @@ def _quantiles(turns: Sequence[Turn]) -> str:
 
 
 NOTE = f"""Callers in one process on one core, each with one decision under way at a time, without HTTP; Azurite on the
-other core. Transactions and records are the ledger's own counts. One second of warm-up each, then {ROUNDS} rounds of
+other core, all in memory.
+Transactions and records are the ledger's own counts. One second of warm-up each, then {ROUNDS} rounds of
 {SECONDS:g} s, the ledgers in turn. The latency that the ledger adds is the difference of the p50 columns. In memory
 a decision never lets go of the core, so that its latency has no queueing in it. Callers that wait for one another's
 transactions move in step: their decisions share a transaction as long as it holds fewer than 99."""

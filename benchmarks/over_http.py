@@ -165,7 +165,9 @@ REMEDIES = {
     "the commit is shared, and what remains is to write, sign and read the transaction's text in Python.",
 }
 NOTE = f"""One server process on one core, wrk (one thread) on the other; Azurite, which stands for a storage account
-elsewhere, on the core of the load. The first {DEALS:,} claims of 1996 with nothing missing, in turn (MLServer refuses
+elsewhere, on the core of the load and all in memory (what it otherwise writes out every five seconds stops every
+request meanwhile, which no storage account does).
+The first {DEALS:,} claims of 1996 with nothing missing, in turn (MLServer refuses
 NaN, so all are spared it); {WARM_UP_SECONDS:g} s of warm-up at 32 connections each, then {ROUNDS} rounds of
 {SECONDS:g} s, the systems in turn in every round. Every system's scores of 50
 deals equalled LightGBM's to the last bit before the first round; any answer other than 2xx, or any failed connection,

@@ -71,7 +71,7 @@ async def _measure_in_memory(
 async def _measure_on_azurite(
     connections: Sequence[str], vault: Path, records: Sequence[Record], tell: Tell
 ) -> tuple[list[tuple[str, SealedWindow]], list[SealedWindow]]:
-    """The largest window comes last: Azurite stands still for seconds at a time once it holds that much."""
+    """The largest window comes last, so that what Azurite holds then is in no other's way."""
     big, small = (connect_by_string(connection) for connection in connections)
     try:
         region = open_region(small, vault)
@@ -212,9 +212,10 @@ NOTE = f"""Real records of real decisions under new ids. From memory: one lane, 
 segment thrown away, so that nothing but sealing itself is timed, on one core; one run each. The parts were each run by
 themselves over {PART_ROWS:,} rows, in turn with the whole, {PART_ROUNDS} rounds. On Azurite: rows written by
 transactions of 98 as the ledger writes them (not timed), then fence, {LANES} lanes side by side, manifest and chain,
-through the adapters that Azure gets; this process on one core, Azurite on the other. A deal that names a person costs
+through the adapters that Azure gets; this process on one core, Azurite on the other, all in memory.
+A deal that names a person costs
 storage a read, the first time a write of that person's key too, and one more row of the index; on Azurite every person
 is new, from memory each comes again every {KEPT_ROWS:,} rows. Reading the rows alone was timed before, over the same
 rows. A request's mean time includes its wait for the others under way: Azurite answers one at a time. Growth: each
 window has {LANES} lanes; all were written before the first was sealed, and one more was sealed as warm-up. The
-largest window comes last: Azurite, which keeps everything in one file, stands still for seconds once it holds that."""
+largest window comes last, so that what Azurite holds then is in no other's way."""
