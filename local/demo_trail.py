@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -58,13 +58,16 @@ class TrailDemo:
         self._console.print(f"\n{text}", style="bold", highlight=False)
 
     def wait_until_sealed(self, decided_at: str) -> None:
-        """Until the window of `decided_at` is in the chain: one before it may hold no decision."""
+        """Until the window of `decided_at` is in the chain, and the witness knows of it: one before it may hold no
+        decision."""
         auditor = Region(self._region.base_url, read_token(Path(self._token)))
         deadline = time.monotonic() + SEALED_S
         with self._console.status("waiting for the first window to be sealed"):
-            while not any(w.get("rows") and w["end"] > decided_at for w in self._ask(auditor)["windows"]):
+            while not _has_witnessed(self._ask(auditor), decided_at):
                 if time.monotonic() > deadline:
-                    raise LocalFailed(f"No window was sealed in {SEALED_S} s. See {self._plan.folder / 'logs'}.")
+                    raise LocalFailed(
+                        f"No window was sealed and witnessed in {SEALED_S} s. See {self._plan.folder / 'logs'}."
+                    )
                 time.sleep(LOOK_S)
         exports = self._ask(auditor)
         sealed = [window for window in exports["windows"] if window["state"] == "sealed"]
@@ -125,6 +128,12 @@ class TrailDemo:
 
     def _ask(self, region: Region) -> dict[str, Any]:
         try:
-            return region.ask("GET", "/api/v1/exports?limit=50", needs=["windows", "lag_s"])
+            return region.ask("GET", "/api/v1/exports?limit=50", needs=["windows", "lag_s", "witness"])
         except Refused as error:
             raise LocalFailed(f"The exports can't be read: {error}") from error
+
+
+def _has_witnessed(exports: Mapping[str, Any], decided_at: str) -> bool:
+    """Whether the window of a time is sealed, and the witness holds the chain up to its end."""
+    is_sealed = any(window.get("rows") and window["end"] > decided_at for window in exports["windows"])
+    return is_sealed and exports["witness"]["behind"] == 0

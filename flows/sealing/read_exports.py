@@ -52,7 +52,7 @@ class ReadExports:
             "lag_s": round(self.clock.now().timestamp() - done_until, 1) if done_until is not None else 0.0,
             "sealed_until": format_second(last_window.end_s) if last_window else None,
             "checkpoint": {"size": last.size, "root": last.root, "note": last.checkpoint} if last else None,
-            "witness": self._witness_data(),
+            "witness": self._witness_data(last.size if last else 0),
             "health": await self.health.read(),
         }
 
@@ -115,9 +115,11 @@ class ReadExports:
         state = "closed" if self.seal.is_closed(window) else "open"
         return {**_window_data(window), "state": state}
 
-    def _witness_data(self) -> Mapping[str, Any] | None:
+    def _witness_data(self, size: int) -> Mapping[str, Any] | None:
         told = self.tell_witness
-        return None if told is None else {"region": told.witness, "behind": told.behind, "fault": told.fault or None}
+        if told is None:
+            return None
+        return {"region": told.witness, "behind": told.behind(size), "fault": told.fault or None}
 
 
 def _sealed_data(entry: ChainEntry, manifest: Manifest | None, late: Set[str], window_s: int) -> dict[str, Any]:

@@ -103,8 +103,12 @@ class TellWitness:
         self._lake = lake
         self.witness = witness
         self._call_region = call_region
-        self.behind = 0
         self.fault = ""
+        self._held_size: int | None = None
+
+    def behind(self, size: int) -> int | None:
+        """How many entries of a chain of this size the witness lacked when it was last heard of; None: not yet."""
+        return None if self._held_size is None else size - self._held_size
 
     async def __call__(self) -> None:
         """Bring the witness up to the chain's end. What keeps it from that is remembered for health. Raises
@@ -118,7 +122,7 @@ class TellWitness:
             while held.size < last.size:
                 held = await self._send(old, min(last.size, held.size + MOST_LEAVES))
                 old = await self._tree(held)
-            self.behind, self.fault = last.size - held.size, ""
+            self.fault = ""
         except (RegionUnreachable, CheckpointRefused) as error:
             self.fault = f"{self.witness}: {error}"
             logger.error("The witness %s did not take the region's checkpoint: %s", self.witness, error)  # noqa: TRY400
@@ -157,4 +161,6 @@ class TellWitness:
         answer = await self._call_region(self.witness, method, path, body)
         if answer.status != 200:
             raise CheckpointRefused(f"it answered {answer.status}: {answer.body.get('detail', '')}")
-        return Held(int(answer.body["size"]), str(answer.body["root"]), str(answer.body["checkpoint"]))
+        held = Held(int(answer.body["size"]), str(answer.body["root"]), str(answer.body["checkpoint"]))
+        self._held_size = held.size
+        return held

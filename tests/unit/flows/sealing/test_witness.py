@@ -80,7 +80,7 @@ async def test_witness_follows_a_chain_that_grows(pair: Pair, steps: list[int]) 
         held = await pair.keep.held("westeurope")
         assert last is not None
         assert (held.size, held.root, held.checkpoint) == (last.size, last.root, last.checkpoint)
-        assert (pair.tell.behind, pair.tell.fault) == (0, "")
+        assert (pair.tell.behind(last.size), pair.tell.fault) == (0, "")
         assert pair.kept.files[witness_name("westeurope", last.size)].decode() == last.checkpoint
 
 
@@ -105,6 +105,17 @@ async def test_witness_that_is_away_is_remembered_and_caught_up_with(pair: Pair)
     pair.is_away = False
     await pair.tell()
     assert pair.tell.fault == ""
+
+
+async def test_witness_is_behind_by_what_the_chain_has_grown_since_it_was_heard_of(pair: Pair) -> None:
+    assert pair.tell.behind(2) is None
+    await pair.grow(2)
+    await pair.tell()
+    assert (pair.tell.behind(2), pair.tell.behind(3)) == (0, 1)
+    await pair.grow(3)
+    pair.is_away = True
+    await pair.tell()
+    assert (pair.tell.behind(5), pair.tell.fault) == (3, "eastus2: away")
 
 
 async def rewritten(pair: Pair, count: int) -> Pair:
