@@ -78,7 +78,8 @@ class ControlRoom:
         rollout_id = order["rollout_id"]
         await self.papers.log.touch(rollout_id)
         orders = await self.rollouts.orders_that_count(rollout_id)
-        shown = await self.papers.log.read_shown(rollout_id)
+        story = await self.papers.log.read_story(rollout_id)
+        shown = story.shown
         results = {source: document["result"] for source, document in shown.items() if document.get("result")}
         stables = shown.get(CONTROL_SOURCE, {}).get("stables", {})
         asking = sorted(source for source, document in shown.items() if document.get("asks"))
@@ -88,7 +89,7 @@ class ControlRoom:
             "is_over": is_over(shown),
             "results": results,
             "stables": stables,
-            "waits": describe_wait(shown, await self.papers.log.read_troubles(rollout_id)),
+            "waits": describe_wait(shown, story.troubles),
         }
 
     async def _unless_taken_back(self, step: Callable[[Document], Awaitable[Document]], order: Document) -> Document:

@@ -13,7 +13,9 @@ number that the orchestration counts, so that the second time changes nothing an
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 from audit.records import RecordType
@@ -31,6 +33,16 @@ PEOPLE_SOURCE = "people"
 START, STOPS, FINISH = "start", ("abort", "reject"), "finish"
 LAST_SEQ = 99_999
 """Behind whatever an orchestration noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Where a rollout (`rollout`) and each of its regions stand, what keeps regions' steps from being done now, and
+    since when ({region: {message, since}}), and every transition, oldest first."""
+
+    shown: Mapping[str, Document]
+    troubles: Mapping[str, Document]
+    timeline: Sequence[Document]
 
 
 class RolloutLog:
@@ -162,11 +174,6 @@ class RolloutLog:
 
         await self._documents.change(rollout_id, f"shown-{source}", newer)
 
-    async def read_shown(self, rollout_id: str) -> dict[str, Document]:
-        """Where the rollout (`rollout`) and each of its regions stand."""
-        rows = [row for row in await self._documents.list_all(rollout_id) if row.key.startswith("shown-")]
-        return {row.key.removeprefix("shown-"): row.document for row in rows}
-
     async def show_trouble(self, rollout_id: str, region: str, message: str) -> None:
         """Show what keeps a region's step from being done, and since when; empty: nothing any more."""
         since = format_time(self._clock.now())
@@ -179,11 +186,6 @@ class RolloutLog:
 
         await self._documents.change(rollout_id, f"trouble-{region}", troubled)
 
-    async def read_troubles(self, rollout_id: str) -> dict[str, Document]:
-        """What keeps regions' steps from being done now, and since when: {region: {message, since}}."""
-        rows = [row for row in await self._documents.list_all(rollout_id) if row.key.startswith("trouble-")]
-        return {row.key.removeprefix("trouble-"): row.document for row in rows if row.document["message"]}
-
     async def read_standing(self, rollout_id: str) -> Document | None:
         """Where the rollout as a whole stands: one row, however long its timeline is. None while it shows nothing."""
         row = await self._documents.read(rollout_id, f"shown-{CONTROL_SOURCE}")
@@ -194,10 +196,15 @@ class RolloutLog:
         standing = await self.read_standing(rollout_id)
         return str(standing["phase"]) if standing else ""
 
-    async def read_timeline(self, rollout_id: str) -> list[Document]:
-        """Every transition, oldest first."""
-        rows = [row.document for row in await self._documents.list_all(rollout_id) if row.key.startswith("event-")]
-        return sorted(rows, key=lambda event: (str(event["at"]), str(event["source"]), int(event["seq"])))
+    async def read_story(self, rollout_id: str) -> Story:
+        """All that is told of a rollout."""
+        documents = {row.key: row.document for row in await self._documents.list_all(rollout_id)}
+        troubles = _named(documents, "trouble-")
+        return Story(
+            shown=_named(documents, "shown-"),
+            troubles={region: trouble for region, trouble in troubles.items() if trouble["message"]},
+            timeline=sorted(_named(documents, "event-").values(), key=_when),
+        )
 
     async def touch(self, rollout_id: str) -> None:
         """Show that the rollout is alive."""
@@ -259,3 +266,12 @@ def _breach_of(transition: Document) -> str:
     """A region whose metric was bad is told of as such, beside the rollback that follows; empty where none was."""
     judgement = transition.get("judgement") or {}
     return "breach" if judgement.get("verdict") == Verdict.FAILED else ""
+
+
+def _named(documents: Mapping[str, Document], kind: str) -> dict[str, Document]:
+    """Those whose keys begin so, by the rest of their keys."""
+    return {key.removeprefix(kind): document for key, document in documents.items() if key.startswith(kind)}
+
+
+def _when(event: Document) -> tuple[str, str, int]:
+    return str(event["at"]), str(event["source"]), int(event["seq"])

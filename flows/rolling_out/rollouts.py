@@ -109,14 +109,15 @@ class Rollouts:
     async def read(self, rollout_id: str) -> Document:
         """Everything there is to know of a rollout. Raises NotFound."""
         order = await self._find(rollout_id)
-        shown = await self._log.read_shown(rollout_id)
+        story = await self._log.read_story(rollout_id)
+        shown = story.shown
         return {
             **_summary(order, shown.get(CONTROL_SOURCE)),
             "plan": order["plan"],
             "regions": {region: shown.get(region) for wave in order["plan"]["waves"] for region in wave},
-            "troubles": {} if is_over(shown) else await self._log.read_troubles(rollout_id),
+            "troubles": {} if is_over(shown) else story.troubles,
             "orders": await self._log.orders(rollout_id),
-            "timeline": await self._log.read_timeline(rollout_id),
+            "timeline": story.timeline,
         }
 
     async def list(self) -> list[Document]:

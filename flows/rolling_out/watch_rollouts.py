@@ -8,13 +8,13 @@ keeps nobody from being told, and one rollout that can't be looked at doesn't ke
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flows.ports import Clock, Engine, EngineFailed
 from flows.rolling_out.papers import Papers
-from flows.rolling_out.rollout_log import CONTROL_SOURCE, PEOPLE_SOURCE
+from flows.rolling_out.rollout_log import CONTROL_SOURCE, PEOPLE_SOURCE, Story
 from flows.rolling_out.rollouts import PAST_PHASES
 from flows.times import format_time
 from rollouts.phases import Phase
@@ -65,10 +65,10 @@ class WatchRollouts:
         if order is None:  # the call that took the model ended before it wrote the order
             await self._log.forget_lost(model, rollout_id, START_GRACE_S)
             return
-        shown = await self._log.read_shown(rollout_id)
-        await self._tell_if_stuck(order, shown)
+        story = await self._log.read_story(rollout_id)
+        await self._tell_if_stuck(order, story)
         status = await self._engine.status(client, rollout_id)
-        if not status and not shown:
+        if not status and not story.shown:
             await self._engine.start(client, order)
         elif not status or status in BROKEN:
             reason = f"its orchestration was {status or 'lost'}"
@@ -83,29 +83,27 @@ class WatchRollouts:
         if not status or status in BROKEN:
             await self._log.note_end(rollout_id, phase, f"ended; its orchestration was {status or 'lost'} then")
 
-    async def _tell_if_stuck(self, order: Document, shown: Mapping[str, Document]) -> None:
+    async def _tell_if_stuck(self, order: Document, story: Story) -> None:
         """Tell once of a rollout that nobody looks after, or that comes no further though neither a person nor its plan
         has it wait."""
-        seen_at = max([str(order["started_at"]), *(str(one["seen_at"]) for one in shown.values())])
+        seen_at = max([str(order["started_at"]), *(str(one["seen_at"]) for one in story.shown.values())])
         message = f"no sign of life since {seen_at}" if self._is_long_ago(seen_at) else ""
-        if not message and not is_waiting(shown):
-            moved_at = await self._moved_at(order)
-            if self._is_long_ago(moved_at):
-                troubles = await self._log.read_troubles(order["id"])
-                message = f"no progress since {moved_at}: {describe_wait(shown, troubles)}"
+        moved_at = _moved_at(order, story.timeline)
+        if not message and not is_waiting(story.shown) and self._is_long_ago(moved_at):
+            message = f"no progress since {moved_at}: {describe_wait(story.shown, story.troubles)}"
         if message:
             logger.error("Rollout %s is stuck: %s.", order["id"], message)
             event = {"rollout_id": order["id"], "source": CONTROL_SOURCE, "what": STUCK, "message": message}
             await self._notices.add(STUCK, STUCK, {**event, "at": format_time(self._clock.now())})
 
-    async def _moved_at(self, order: Document) -> str:
-        """When the rollout, or a region of it, came to where it stands."""
-        timeline = await self._log.read_timeline(order["id"])
-        moves = [str(event["at"]) for event in timeline if event["source"] != PEOPLE_SOURCE]
-        return max([str(order["started_at"]), *moves])
-
     def _is_long_ago(self, time: str) -> bool:
         return self._clock.now() - datetime.fromisoformat(time) > self._stuck_after
+
+
+def _moved_at(order: Document, timeline: Sequence[Document]) -> str:
+    """When the rollout, or a region of it, came to where it stands."""
+    moves = [str(event["at"]) for event in timeline if event["source"] != PEOPLE_SOURCE]
+    return max([str(order["started_at"]), *moves])
 
 
 def is_waiting(shown: Mapping[str, Document]) -> bool:

@@ -169,7 +169,7 @@ async def test_receiver_that_is_down_keeps_no_rollout_from_going_on() -> None:
             await desk.note(kind, seq)
         await desk.watch("client")
         assert await desk.tell() == 0
-    assert (await desk.papers.log.read_shown(ROLLOUT))["rollout"]["seq"] == len(KINDS)
+    assert (await desk.papers.log.read_story(ROLLOUT)).shown["rollout"]["seq"] == len(KINDS)
     assert len(desk.papers.ledger.events("vouch.rollout.changed.v1")) == len(KINDS)
     assert len(await desk.papers.notices.pending()) == len(KINDS)
 

@@ -322,7 +322,7 @@ async def test_rollout_that_is_over_takes_no_word(office: Office, gated: str, ph
         with pytest.raises(RolloutOver, match=phase):
             await word
     assert await office.counting(gated) == {}
-    assert is_over(await office.papers.log.read_shown(gated))
+    assert is_over((await office.papers.log.read_story(gated)).shown)
 
 
 @pytest.mark.parametrize("rollout_id", ["unheard-of", "!active-deal-fraud", "", "x" * 5000])

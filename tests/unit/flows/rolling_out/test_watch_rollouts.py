@@ -206,7 +206,7 @@ async def test_rollout_whose_orchestration_broke_after_its_end_is_told_as_ended(
     for _ in range(2):
         await look(papers)
     assert await papers.log.read_phase(ROLLOUT) == "RolledBack"
-    (event,) = [one for one in await papers.log.read_timeline(ROLLOUT) if one["source"] == "rollout"]
+    (event,) = [one for one in (await papers.log.read_story(ROLLOUT)).timeline if one["source"] == "rollout"]
     assert event["message"] == f"ended; its orchestration was {told} then"
     assert papers.engine.rescued == []
 
